@@ -1,0 +1,1 @@
+"""PyTorch implementations; each module carries the functions of the reference module of the same name."""

@@ -1,0 +1,1 @@
+"""What must hold: kernels and their contracts, laws, inputs, verdicts and the command line."""

@@ -1,0 +1,165 @@
+"""Finding implementations: the shipped ones by the kernel's name, the peers by the kernel's table, a user's by address."""
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from properties.frameworks import FRAMEWORKS, Framework, framework
+from properties.kernel import Implementation, Kernel, Peer, Variant
+from reference.numbers import ARITHMETICS, Arithmetic
+
+_LIBRARY_OF = {"torch": "torch", "jax": "jax", "numpy": "numpy"}
+
+
+class Unavailable(Exception):
+    """A framework, device or function is not there; the message says what is missing and how to get it."""
+
+
+def load_framework(name: str, device: str) -> Framework:
+    """The adapter, checked for its device. Raises `Unavailable`."""
+    if importlib.util.find_spec(_LIBRARY_OF[name]) is None:
+        raise Unavailable(f"framework: {name} is not installed; python -m pip install 'gaugeblock[{name}]'")
+    adapter = framework(name)
+    if device not in adapter.devices():
+        raise Unavailable(f"device: {name} has {', '.join(adapter.devices())} here, not {device}")
+    return adapter
+
+
+def shipped(kernel: Kernel, framework_name: str, device: str, dtypes: tuple[str, ...]) -> Iterator[Implementation]:
+    """What ships here for that kernel and framework, in each dtype, with its variants. Raises `Unavailable`."""
+    if framework_name == "numpy":
+        return
+    adapter = load_framework(framework_name, device)
+    address = f"impl.{framework_name}.{kernel.system}:{kernel.function_name}"
+    function = load_function(address)
+    for dtype in dtypes:
+        if dtype in kernel.dtypes:
+            yield _implementation(
+                kernel, function, adapter, device, ARITHMETICS[dtype], dtype, "gaugeblock", address, "shipped"
+            )
+        for variant in kernel.variants:
+            if variant.dtype == dtype:
+                yield _variant(kernel, function, adapter, device, variant, address)
+
+
+def peers(kernel: Kernel, framework_name: str, device: str, dtypes: tuple[str, ...]) -> Iterator[Implementation]:
+    """Other libraries' implementations of the kernel in that framework. Raises `Unavailable`."""
+    for peer in kernel.peers:
+        if peer.framework == framework_name and (device == "cpu" or framework_name != "numpy"):
+            adapter = load_framework(framework_name, device)
+            for dtype in dtypes:
+                if dtype in peer.dtypes:
+                    yield _peer(kernel, peer, adapter, device, dtype)
+
+
+def brought(
+    kernel: Kernel,
+    address: str,
+    framework_name: str,
+    device: str,
+    dtype: str,
+    arithmetic: str | None,
+    differentiable: bool,
+) -> Implementation:
+    """A user's function. `arithmetic` names one of ARITHMETICS where it is not that of the dtype. Raises `Unavailable`."""
+    adapter = load_framework(framework_name, device)
+    function = load_function(address)
+    declared = _arithmetic(arithmetic or dtype)
+    accepts_arrays(function, address, kernel)
+    return Implementation(kernel, function, adapter, device, dtype, declared, address, address, "user", differentiable)
+
+
+def load_function(address: str) -> Callable:
+    """MODULE:FUNCTION, where MODULE is a dotted name or the path of a .py file. Raises `Unavailable` in one line."""
+    module_name, _, name = address.rpartition(":")
+    if not module_name or not name:
+        raise Unavailable(f"implementation: expected MODULE:FUNCTION or FILE.py:FUNCTION, got {address!r}")
+    module = _load_file(Path(module_name)) if module_name.endswith(".py") else _load_module(module_name)
+    function = getattr(module, name, None)
+    if not callable(function):
+        there = ", ".join(n for n, value in vars(module).items() if inspect.isfunction(value) and not n.startswith("_"))
+        raise Unavailable(f"implementation: {module_name} has no function {name!r}; it has {there or 'none'}")
+    return function
+
+
+def accepts_arrays(function: Callable, address: str, kernel: Kernel) -> None:
+    """Raises `Unavailable` if the function cannot take the kernel's arrays positionally."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        return
+    try:
+        signature.bind(*kernel.core)
+    except TypeError as error:
+        wanted = ", ".join(kernel.arguments)
+        raise Unavailable(
+            f"implementation: {kernel.name} is called with ({wanted}), but {address} has the signature {signature}: {error}"
+        ) from error
+
+
+def _load_file(path: Path):
+    if not path.is_file():
+        raise Unavailable(f"implementation: there is no file {path}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules.setdefault(path.stem, module)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise Unavailable(f"implementation: {path} does not import: {type(error).__name__}: {error}") from error
+    return module
+
+
+def _load_module(name: str):
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        return importlib.import_module(name)
+    except Exception as error:
+        raise Unavailable(f"implementation: {name} does not import: {type(error).__name__}: {error}") from error
+
+
+def _arithmetic(name: str) -> Arithmetic:
+    if name not in ARITHMETICS:
+        raise Unavailable(f"arithmetic: expected one of {', '.join(ARITHMETICS)}, got {name!r}")
+    return ARITHMETICS[name]
+
+
+def _variant(
+    kernel: Kernel, function: Callable, adapter: Framework, device: str, variant: Variant, address: str
+) -> Implementation:
+    label = f"gaugeblock, {variant.label}"
+    return _implementation(
+        kernel, function, adapter, device, variant.arithmetic, variant.dtype, label, address, "shipped", variant.options
+    )
+
+
+def _peer(kernel: Kernel, peer: Peer, adapter: Framework, device: str, dtype: str) -> Implementation:
+    function = load_function(peer.address)
+    return _implementation(
+        kernel, function, adapter, device, ARITHMETICS[dtype], dtype, peer.label, peer.address, "library"
+    )
+
+
+def _implementation(
+    kernel: Kernel,
+    function: Callable,
+    adapter: Framework,
+    device: str,
+    arithmetic: Arithmetic,
+    dtype: str,
+    label: str,
+    address: str,
+    origin: str,
+    options=None,
+) -> Implementation:
+    return Implementation(
+        kernel, function, adapter, device, dtype, arithmetic, label, address, origin, options=dict(options or {})
+    )
+
+
+__all__ = ["FRAMEWORKS", "Unavailable", "brought", "load_framework", "load_function", "peers", "shipped"]

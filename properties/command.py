@@ -1,0 +1,205 @@
+"""The command line: verify, check, replay, kernels.
+
+Exit status: 0 every law holds · 1 falsified · 2 usage, import or contract error · 3 nothing could be judged.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from properties.catalogue import FRAMEWORKS, Unavailable, brought, load_framework, load_function, peers, shipped
+from properties.judge import judge_all, laws_of
+from properties.kernel import Implementation, Kernel
+from properties.law import Falsified, NotClaimed
+from properties.profiles import PROFILES
+from properties.replay import Replay, read_replay
+from properties.report import Screen, write_report
+from properties.systems import all_kernels, kernels_matching
+from properties.verdict import Verdict, exit_status
+from reference.numbers import ARITHMETICS
+
+DTYPES = ("float32", "float64", "float16", "bfloat16")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit status. Every expected error is one line on standard error and status 2."""
+    options = _parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except (Unavailable, ValueError, FileNotFoundError) as error:
+        print(f"gaugeblock: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("gaugeblock: interrupted; nothing was judged to the end", file=sys.stderr)
+        return 130
+
+
+def verify(options: argparse.Namespace) -> int:
+    """Judge what ships here and the libraries' own; the exit status speaks of what ships here."""
+    kernels = kernels_matching(options.kernel)
+    screen = Screen()
+    implementations = [
+        i for name in _frameworks(options, screen) for kernel in kernels for i in _candidates(kernel, name, options)
+    ]
+    if not implementations:
+        raise Unavailable(
+            f"dtype: nothing to judge for {options.kernel!r} in {options.dtype or 'any dtype'} on {options.device}"
+        )
+    verdicts = _judge(implementations, options, screen)
+    ours = [v for v in verdicts if v.origin == "shipped"]
+    return exit_status(ours if ours else verdicts)
+
+
+def check(options: argparse.Namespace) -> int:
+    """Judge a user's kernel on the mathematics; manners count with --strict."""
+    kernel = _one_kernel(options.kernel)
+    dtypes = [options.dtype] if options.dtype else list(kernel.dtypes)
+    implementations = [
+        brought(
+            kernel,
+            options.implementation,
+            options.framework,
+            options.device,
+            d,
+            options.arithmetic,
+            not options.no_gradient,
+        )
+        for d in dtypes
+    ]
+    return exit_status(_judge(implementations, options, Screen()), options.strict)
+
+
+def replay(options: argparse.Namespace) -> int:
+    """Judge the stored case again, with the stored implementation or another."""
+    stored = read_replay(options.file)
+    kernel = _one_kernel(stored.kernel)
+    implementation = _replayed(kernel, stored, options.implementation)
+    law = next((law for law in laws_of(implementation) if law.name == stored.law), None)
+    if law is None:
+        raise ValueError(f"{options.file}: {stored.kernel} has no law {stored.law!r}")
+    screen = Screen()
+    try:
+        worst = law(implementation, stored.case)
+    except Falsified as found:
+        screen.failure(law, implementation, stored.case, found)
+        return 1
+    except (NotClaimed, NotImplementedError) as reason:
+        print(f"{law.name}: not judged for {implementation}: {reason}")
+        return 3
+    print(f"{law.name} holds for {implementation} on {stored.case}: worst error {worst:.3g} gauges")
+    return 0
+
+
+def list_kernels(options: argparse.Namespace) -> int:
+    """Print every kernel with its arguments, dtypes and laws."""
+    Screen().kernels(all_kernels())
+    return 0
+
+
+def _judge(implementations: list[Implementation], options: argparse.Namespace, screen: Screen) -> list[Verdict]:
+    profile = PROFILES[options.profile]
+    screen.header(implementations, profile)
+    verdicts: list[Verdict] = []
+    with screen.progress(implementations, profile) as progress:
+        for implementation in implementations:
+            for verdict in judge_all(implementation, profile, options.report, progress.start(implementation)):
+                verdicts.append(verdict)
+                progress.done(verdict)
+    screen.table(verdicts)
+    for path in write_report(options.report, verdicts, screen.environment(implementations), profile):
+        screen.written(path)
+    return verdicts
+
+
+def _candidates(kernel: Kernel, framework_name: str, options: argparse.Namespace) -> list[Implementation]:
+    dtypes = (options.dtype,) if options.dtype else kernel.dtypes
+    found = list(shipped(kernel, framework_name, options.device, dtypes))
+    return found + list(peers(kernel, framework_name, options.device, dtypes))
+
+
+def _frameworks(options: argparse.Namespace, screen: Screen) -> list[str]:
+    """The frameworks asked for, or all that are here. A framework asked for by name must be here."""
+    if options.framework:
+        load_framework(options.framework, options.device)
+        return [options.framework]
+    usable = []
+    for name in FRAMEWORKS:
+        try:
+            load_framework(name, options.device)
+            usable.append(name)
+        except Unavailable as reason:
+            screen.left_out(name, str(reason))
+    if not usable:
+        raise Unavailable(f"device: no framework can use {options.device} here")
+    return usable
+
+
+def _replayed(kernel: Kernel, stored: Replay, address: str | None) -> Implementation:
+    adapter = load_framework(stored.framework, stored.device)
+    wanted = address or stored.address
+    arithmetic = next((a for a in _arithmetics(kernel) if a.name == stored.arithmetic), ARITHMETICS[stored.dtype])
+    implementation = Implementation(
+        kernel, load_function(wanted), adapter, stored.device, stored.dtype, arithmetic, wanted, wanted, "user"
+    )
+    return (
+        implementation
+        if address
+        else replace(implementation, label=stored.label, origin=stored.origin, options=stored.options)
+    )
+
+
+def _arithmetics(kernel: Kernel):
+    return (*ARITHMETICS.values(), *(variant.arithmetic for variant in kernel.variants))
+
+
+def _one_kernel(name: str) -> Kernel:
+    found = kernels_matching(name)
+    if len(found) > 1:
+        raise ValueError(f"kernel: expected one kernel, {name!r} matches {', '.join(k.name for k in found)}")
+    return found[0]
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gaugeblock",
+        description="Judge fast kernels against exact references, with derived tolerances.",
+        epilog=__doc__,
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    verifying = commands.add_parser("verify", help="judge the shipped implementations and the libraries' own")
+    verifying.add_argument("--kernel", default="*", metavar="GLOB", help="kernels by name, such as 'tridiagonal.*'")
+    verifying.add_argument("--framework", choices=FRAMEWORKS, help="one framework only")
+    _common(verifying, run=verify)
+
+    checking = commands.add_parser("check", help="judge a kernel of your own")
+    checking.add_argument("kernel", metavar="KERNEL")
+    checking.add_argument("implementation", metavar="MODULE:FUNCTION", help="MODULE may be the path of a .py file")
+    checking.add_argument("--framework", choices=FRAMEWORKS, required=True)
+    checking.add_argument(
+        "--arithmetic", metavar="NAME", help=f"declared arithmetic if not the dtype's: {', '.join(ARITHMETICS)}"
+    )
+    checking.add_argument("--no-gradient", action="store_true", help="judge values only")
+    checking.add_argument("--strict", action="store_true", help="manners count too")
+    _common(checking, run=check)
+
+    replaying = commands.add_parser("replay", help="judge a stored case again")
+    replaying.add_argument("file", type=Path, metavar="FILE")
+    replaying.add_argument("implementation", nargs="?", metavar="MODULE:FUNCTION")
+    replaying.set_defaults(run=replay)
+
+    listing = commands.add_parser("kernels", help="list kernels, their arguments and laws")
+    listing.set_defaults(run=list_kernels)
+    return parser
+
+
+def _common(parser: argparse.ArgumentParser, run) -> None:
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    parser.add_argument("--dtype", choices=DTYPES, help="one dtype only; default: all that the kernel knows")
+    parser.add_argument("--profile", choices=tuple(PROFILES), default="standard")
+    parser.add_argument(
+        "--report", type=Path, default=Path("reports"), metavar="DIR", help="for report.json, report.html, replay files"
+    )
+    parser.set_defaults(run=run)

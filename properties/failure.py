@@ -1,0 +1,86 @@
+"""The text of a failure: which law, where, how wrong, against what baseline, and how to see it again."""
+
+from pathlib import Path
+
+import numpy as np
+
+from properties.comparison import ratios
+from properties.kernel import Case, Implementation
+from properties.law import Falsified, Law
+from reference.numbers import ARITHMETICS, Arithmetic, weaker
+
+_NUMPY_COMPLEX = {"float32": np.complex64, "float64": np.complex128, "float16": np.complex64}
+
+
+def failure_text(law: Law, implementation: Implementation, case: Case, found: Falsified, path: Path | None) -> str:
+    """In this order: law, kernel and implementation, worst element, baseline, weaker arithmetic, case, replay."""
+    lines = [
+        f"law falsified: {law.name}. {law.statement}",
+        f"  kernel         {implementation.kernel.name}",
+        f"  implementation {implementation}",
+        f"  found          {found.discrepancy or found.statement}",
+    ]
+    if found.discrepancy is not None:
+        if str(found.statement) not in str(found.discrepancy):
+            lines.append(f"                 {found.statement}")
+        lines += [f"  baseline       {line}" for line in baseline(implementation, case)]
+        lines.append(f"  arithmetic     {fitting_arithmetic(law, implementation, case)}")
+    lines.append(f"  input          {case}")
+    if path is not None:
+        lines.append(f"  replay         gaugeblock replay {path}{_address(implementation)}")
+    return "\n".join(lines)
+
+
+def baseline(implementation: Implementation, case: Case) -> list[str]:
+    """The error of the reference's own formula in plain NumPy at the same dtype, on the same input: below one gauge the
+    input is not to blame."""
+    if implementation.dtype not in _NUMPY_COMPLEX:
+        return [f"none: NumPy has no {implementation.dtype} arithmetic"]
+    arrays = [_cast(array, implementation.dtype) for array in case.inputs]
+    try:
+        with np.errstate(all="ignore"):
+            outputs = implementation.kernel.reference(*arrays, **case.options)
+    except (np.linalg.LinAlgError, TypeError) as error:
+        return [f"none: plain {implementation.dtype} NumPy fails on this input ({error})"]
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    expected = implementation.expected(case)
+    error = max(
+        (
+            float(ratios(o, e, implementation.kernel.distance).max(initial=0))
+            for o, e in zip(outputs, expected, strict=True)
+        ),
+        default=0.0,
+    )
+    judgement = (
+        "the input is well posed: the implementation is wrong" if error <= 1 else "the input is hard for this dtype"
+    )
+    return [f"plain {implementation.dtype} NumPy errs by {error:.3g} gauges on this input: {judgement}"]
+
+
+def fitting_arithmetic(law: Law, implementation: Implementation, case: Case) -> str:
+    """The strongest weaker arithmetic under which the law would have held on this case."""
+    declared = implementation.arithmetic.name
+    for arithmetic in weaker(implementation.arithmetic):
+        if _holds(law, implementation, case, arithmetic):
+            return f"falsified as {declared}; this case would hold as {arithmetic.name}"
+    return f"falsified as {declared}, and in every weaker arithmetic known ({len(weaker(implementation.arithmetic))} tried)"
+
+
+def _holds(law: Law, implementation: Implementation, case: Case, arithmetic: Arithmetic) -> bool:
+    from dataclasses import replace
+
+    try:
+        law(replace(implementation, arithmetic=arithmetic), case)
+    except Falsified:
+        return False
+    return True
+
+
+def _cast(array: np.ndarray, dtype: str) -> np.ndarray:
+    if array.dtype.kind not in "fc":
+        return array
+    return array.astype(_NUMPY_COMPLEX[dtype] if array.dtype.kind == "c" else ARITHMETICS[dtype].name)
+
+
+def _address(implementation: Implementation) -> str:
+    return f" {implementation.address}" if implementation.origin == "user" else ""

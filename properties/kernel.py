@@ -1,0 +1,272 @@
+"""Kernel: a contract. Implementation: a function that claims to keep it. Case: one input to judge it on."""
+
+import functools
+import hashlib
+import importlib
+import importlib.util
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from hypothesis.strategies import SearchStrategy
+
+from properties.comparison import Gauged, compare, modulus
+from properties.law import Falsified, Law, NotClaimed
+from properties.representable import representable
+from reference.numbers import ARITHMETICS, Arithmetic, gauge
+
+if TYPE_CHECKING:
+    from properties.frameworks import Framework
+
+NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Inputs in float64, complex128 or integers, exactly representable in `dtype`; a seed for whatever a law still draws."""
+
+    inputs: tuple[np.ndarray, ...]
+    dtype: str
+    seed: int = 0
+    options: Mapping[str, Any] = field(default_factory=dict)
+    drawn: str = ""
+
+    @functools.cached_property
+    def key(self) -> bytes:
+        digest = hashlib.blake2b(repr((self.dtype, self.seed, sorted(self.options.items()))).encode(), digest_size=16)
+        for array in self.inputs:
+            digest.update(repr((array.shape, array.dtype.str)).encode())
+            digest.update(np.ascontiguousarray(array).tobytes())
+        return digest.digest()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Case) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    def __repr__(self) -> str:
+        return f"Case({self.drawn or 'shapes ' + ', '.join(str(a.shape) for a in self.inputs)}, {self.dtype}, seed {self.seed})"
+
+    def random(self) -> np.random.Generator:
+        return np.random.default_rng(self.seed)
+
+    def with_inputs(self, *inputs: np.ndarray, drawn: str | None = None) -> "Case":
+        rounded = tuple(representable(array, self.dtype) for array in inputs)
+        return replace(self, inputs=rounded, drawn=self.drawn if drawn is None else drawn)
+
+
+@dataclass(frozen=True)
+class BadInput:
+    """An input that must be refused by a ValueError or TypeError whose text names `argument`."""
+
+    argument: str
+    what: str
+    change: Callable[[Case], tuple[tuple[Any, ...], dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A way of calling the shipped implementation beside the default: its label, data dtype, options and arithmetic."""
+
+    label: str
+    dtype: str
+    options: Mapping[str, Any]
+    arithmetic: Arithmetic
+
+
+@dataclass(frozen=True)
+class Peer:
+    """Somebody else's implementation: what it is called, its framework, the address of the adapter, its dtypes."""
+
+    label: str
+    framework: str
+    address: str
+    dtypes: tuple[str, ...] = ("float32", "float64")
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """The contract of one kernel. `name` is "system.function": the address of the reference and of every implementation.
+
+    - inputs(dtype): strategy of cases. - core: number of trailing axes of each input that are not batch axes.
+    - laws: beyond the universal ones. - distance: |a − b|, or the distance modulo a period.
+    - refuses: bad inputs. - empty(dtype): cases with axes of length zero. - vacuous_limit: share of vacuous examples allowed.
+    """
+
+    name: str
+    inputs: Callable[[str], SearchStrategy[Case]]
+    core: tuple[int, ...]
+    laws: tuple[Law, ...] = ()
+    distance: Callable[[np.ndarray, np.ndarray], np.ndarray] = modulus
+    refuses: tuple[BadInput, ...] = ()
+    empty: Callable[[str], tuple[Case, ...]] = lambda dtype: ()
+    dtypes: tuple[str, ...] = ("float32", "float64")
+    variants: tuple[Variant, ...] = ()
+    peers: tuple[Peer, ...] = ()
+    arguments: tuple[str, ...] = ()
+    vacuous_limit: float = 0.1
+
+    @property
+    def system(self) -> str:
+        return self.name.rpartition(".")[0]
+
+    @property
+    def function_name(self) -> str:
+        return self.name.rpartition(".")[2]
+
+    @functools.cached_property
+    def reference(self) -> Callable:
+        return getattr(importlib.import_module(f"reference.{self.system}"), self.function_name)
+
+    @functools.cached_property
+    def reference_vjp(self) -> Callable | None:
+        return getattr(importlib.import_module(f"reference.{self.system}"), self.function_name + "_vjp", None)
+
+    def row(self, case: Case, index: tuple[int, ...]) -> Case:
+        """The unbatched case at `index` of the batch; broadcast inputs take part with their only row."""
+        rows = []
+        for array, core in zip(case.inputs, self.core, strict=True):
+            batch = array.shape[: array.ndim - core]
+            own = index[len(index) - len(batch) :]
+            rows.append(array[tuple(0 if size == 1 else at for at, size in zip(own, batch, strict=True))])
+        return replace(case, inputs=tuple(rows), drawn=f"row {index} of {case.drawn}")
+
+    def batch_shape(self, case: Case) -> tuple[int, ...]:
+        return np.broadcast_shapes(*(a.shape[: a.ndim - core] for a, core in zip(case.inputs, self.core, strict=True)))
+
+
+@dataclass(frozen=True, eq=False)
+class Implementation:
+    """A function that claims to keep a kernel's contract, in one framework, on one device, in one arithmetic."""
+
+    kernel: Kernel
+    function: Callable
+    framework: "Framework"
+    device: str
+    dtype: str
+    arithmetic: Arithmetic
+    label: str
+    address: str
+    origin: str = "user"
+    differentiable: bool = True
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.label} [{self.framework.name}, {self.device}, {self.arithmetic.name}]"
+
+    def arrays(self, case: Case) -> tuple:
+        return tuple(self.framework.array(array, self.dtype, self.device) for array in case.inputs)
+
+    def __call__(self, case: Case) -> tuple[np.ndarray, ...]:
+        """The outputs on a case, as float64 or complex128 arrays (or integers)."""
+        return self.of(self.arrays(case), case.options)
+
+    def of(self, arrays: tuple, options: Mapping[str, Any] = NO_OPTIONS) -> tuple[np.ndarray, ...]:
+        with _admissible("the call"):
+            outputs = self.framework.call(self.function, arrays, {**self.options, **options})
+            return tuple(self.framework.numpy(output) for output in outputs)
+
+    def gradients(
+        self, case: Case, arrays: tuple | None = None, cotangents: tuple[np.ndarray, ...] | None = None
+    ) -> tuple[np.ndarray | None, ...]:
+        """One gradient per input (None for an integer input), for the case's cotangents; NotClaimed if there are none."""
+        if self.kernel.reference_vjp is None:
+            raise NotClaimed("the kernel has no gradient")
+        if not self.differentiable:
+            raise NotClaimed("judged without its gradient")
+        arrays = self.arrays(case) if arrays is None else arrays
+        cotangents = self.cotangents(case) if cotangents is None else cotangents
+        fed = [self.framework.array(c, self.dtype, self.device) for c in cotangents]
+        with _admissible("the gradient"):
+            found = self.framework.vjp(self.function, arrays, fed, {**self.options, **case.options})
+        for name, array, gradient in zip(self.argument_names(case), case.inputs, found, strict=True):
+            if gradient is None and array.dtype.kind in "fc":
+                raise Falsified(
+                    f"the gradient of {name} is None: the result does not depend on it, or the graph is cut"
+                )
+        return tuple(None if g is None else self.framework.numpy(g) for g in found)
+
+    def argument_names(self, case: Case) -> tuple[str, ...]:
+        return self.kernel.arguments or tuple(f"input {i}" for i in range(len(case.inputs)))
+
+    def expected(self, case: Case) -> tuple[Gauged, ...]:
+        """The reference's outputs with their gauges in this implementation's arithmetic."""
+        return _expected(self.kernel, case, self.arithmetic)
+
+    def expected_gradients(self, case: Case, cotangents: tuple[np.ndarray, ...] | None = None) -> tuple[Gauged, ...]:
+        """The exact gradients with their gauges; NotClaimed where the reference defines none."""
+        if self.kernel.reference_vjp is None:
+            raise NotClaimed("the kernel has no gradient")
+        if cotangents is None:
+            return _expected_gradients(self.kernel, case, self.arithmetic)
+        return _gauge(self.kernel.reference_vjp, (*case.inputs, *cotangents), self.arithmetic, case.options)
+
+    def cotangents(self, case: Case) -> tuple[np.ndarray, ...]:
+        return _cotangents(self.kernel, case)
+
+    def agree(self, what: str, actual: tuple, expected: tuple[Gauged, ...], names: tuple[str, ...] = ()) -> float:
+        """The worst error of `actual` in gauges; raises Falsified above 1."""
+        return compare(what, actual, expected, self.kernel.distance, names)
+
+
+class _admissible:
+    """Inside, an exception means that admissible input was not computed: the law at hand is falsified."""
+
+    def __init__(self, what: str):
+        self.what = what
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind, error, traceback) -> None:
+        if isinstance(error, Exception) and not isinstance(error, Falsified | NotClaimed | NotImplementedError):
+            first = (str(error).strip().splitlines() or [""])[0]
+            raise Falsified(f"{self.what} raised {kind.__name__}: {first}") from error
+
+
+def float64_inside(dtype: str) -> Arithmetic:
+    """Data of `dtype`, everything in between in float64: only storage rounds at the data's precision."""
+    stored, inside = ARITHMETICS[dtype], ARITHMETICS["float64"]
+    return replace(
+        inside, name=f"{dtype}, float64 inside", output=stored.elementwise, tiny=stored.tiny, huge=stored.huge
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _expected(kernel: Kernel, case: Case, arithmetic: Arithmetic) -> tuple[Gauged, ...]:
+    return _gauge(kernel.reference, case.inputs, arithmetic, case.options)
+
+
+@functools.lru_cache(maxsize=4096)
+def _expected_gradients(kernel: Kernel, case: Case, arithmetic: Arithmetic) -> tuple[Gauged, ...]:
+    assert kernel.reference_vjp is not None
+    return _gauge(kernel.reference_vjp, (*case.inputs, *_cotangents(kernel, case)), arithmetic, case.options)
+
+
+def _gauge(function: Callable, inputs: tuple, arithmetic: Arithmetic, options: Mapping) -> tuple[Gauged, ...]:
+    """Double precision is judged against Arb balls where python-flint is installed."""
+    double = max(arithmetic.elementwise, arithmetic.output) <= ARITHMETICS["float64"].elementwise
+    return gauge(function, *inputs, arithmetic=arithmetic, certified=double and _flint_installed(), **options)
+
+
+@functools.lru_cache(maxsize=4096)
+def _cotangents(kernel: Kernel, case: Case) -> tuple[np.ndarray, ...]:
+    outputs = kernel.reference(*case.inputs, **case.options)
+    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    random = np.random.default_rng([case.seed, len(outputs)])
+    return tuple(_cotangent(random, np.asarray(output), case.dtype) for output in outputs)
+
+
+def _cotangent(random: np.random.Generator, output: np.ndarray, dtype: str) -> np.ndarray:
+    drawn = random.normal(size=output.shape)
+    if output.dtype.kind == "c":
+        drawn = drawn + 1j * random.normal(size=output.shape)
+    return representable(np.asarray(drawn), dtype)
+
+
+@functools.cache
+def _flint_installed() -> bool:
+    return importlib.util.find_spec("flint") is not None

@@ -1,0 +1,1 @@
+"""Laws that every kernel obeys; those of one system stand in properties/systems."""

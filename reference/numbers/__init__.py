@@ -1,0 +1,8 @@
+"""Rounding bounds and certificates: the number systems in which a reference runs besides float64."""
+
+from reference.numbers import comparisons, contractions, elementwise, linear_algebra, norms, shapes, sums, transforms  # noqa: F401
+from reference.numbers.arithmetic import ARITHMETICS, Arithmetic, weaker
+from reference.numbers.contract import free, like, lipschitz
+from reference.numbers.gauge import Gauged, gauge
+
+__all__ = ["ARITHMETICS", "Arithmetic", "Gauged", "free", "gauge", "like", "lipschitz", "weaker"]
