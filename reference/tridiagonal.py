@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from reference.numbers import free
+from reference.numbers import free, like
 
 __all__ = ["log_determinant", "log_determinant_vjp", "resolvent_diagonal", "resolvent_diagonal_vjp"]
 
@@ -26,7 +26,8 @@ def resolvent_diagonal_vjp(main, upper, lower, shift, cotangent):
     """Gradients of a real loss L through `resolvent_diagonal`, with cotangent (…, N) = ∂L/∂Re G_ii + i ∂L/∂Im G_ii.
 
     dG = −G dA G, hence ∂L/∂A = −Gᴴ diag(cotangent) Gᴴ. Returns (main, upper, lower, shift), each of the shape of its
-    input, in the convention ∂L/∂a + i ∂L/∂b, real for a real input, summed over axes along which the input was broadcast.
+    input, in the convention ∂L/∂a + i ∂L/∂b, real for a real input, summed over axes along which
+    the input was broadcast.
     """
     adjoint = _adjoint(np.linalg.inv(_shifted(main, upper, lower, shift)))
     gradient = -(adjoint * cotangent[..., None, :]) @ adjoint
@@ -36,17 +37,19 @@ def resolvent_diagonal_vjp(main, upper, lower, shift, cotangent):
 def log_determinant(main, upper, lower, shift):
     """log det(H − z·I): the principal logarithms of the pivots d_i = m_i − upper_{i−1} lower_{i−1} / d_{i−1}, summed.
 
-    Returns (…), complex: log|det A| + i·Σ arg d_i. The sum fixes the multiple of 2π only; modulus and angle come from the
-    dense determinant. Raises ValueError for shapes that do not fit. A singular A gives −∞.
+    Returns (…), complex: log|det A| + i·Σ arg d_i. The sum fixes the multiple of 2π only; modulus and angle come from
+    the dense determinant, the angle as a small one off a plain number, so that it never meets the branch cut.
+    Raises ValueError for shapes that do not fit. A singular A gives −∞.
     """
     sign, magnitude = np.linalg.slogdet(_shifted(main, upper, lower, shift))
-    angle = np.angle(sign)
-    turns = np.round((_pivot_angles(main, upper, lower, shift) - free(angle)) / (2 * np.pi))
-    return magnitude + 1j * (angle + 2 * np.pi * turns)
+    direction = np.angle(free(sign))
+    turns = np.round((_pivot_angles(main, upper, lower, shift) - direction) / (2 * np.pi))
+    turned = like(sign, direction + 2 * np.pi * turns)
+    return magnitude + 1j * (turned + np.angle(sign * np.exp(-1j * turned)))
 
 
 def log_determinant_vjp(main, upper, lower, shift, cotangent):
-    """Gradients of a real loss through `log_determinant`, cotangent (…): ∂ log det A / ∂A = Gᵀ, so ∂L/∂A = cotangent·Gᴴ.
+    """Gradients of a real loss through `log_determinant`, cotangent (…): ∂ log det A/∂A = Gᵀ, so ∂L/∂A = cotangent·Gᴴ.
 
     Returns (main, upper, lower, shift) in the convention of `resolvent_diagonal_vjp`.
     """
@@ -57,13 +60,27 @@ def log_determinant_vjp(main, upper, lower, shift, cotangent):
 def _shifted(main, upper, lower, shift):
     """The dense matrix H − z·I, complex, shape (…, N, N)."""
     sites = _check(main, upper, lower, shift)
-    batch = np.broadcast_shapes(np.shape(main)[:-1], np.shape(upper)[:-1], np.shape(lower)[:-1], np.shape(shift))
-    on_diagonal = main - shift[..., None] + 0j
+    batch = _batch(main, upper, lower, shift)
+    on_diagonal = main - np.expand_dims(shift, -1) + 0j
     above = np.pad(upper, _at_end(upper, after=sites > 0)) + 0j
     below = np.pad(lower, _at_end(lower, before=sites > 0)) + 0j
     offset = np.arange(sites) - np.arange(sites)[:, None]
     rows = [np.broadcast_to(band[..., :, None], (*batch, sites, sites)) for band in (on_diagonal, above, below)]
     return np.where(offset == 0, rows[0], np.where(offset == 1, rows[1], np.where(offset == -1, rows[2], 0)))
+
+
+def _batch(main, upper, lower, shift) -> tuple[int, ...]:
+    batch: tuple[int, ...] = ()
+    for name, shape in zip(("main", "upper", "lower"), (np.shape(a)[:-1] for a in (main, upper, lower)), strict=True):
+        batch = _joined(name, batch, shape)
+    return _joined("shift", batch, np.shape(shift))
+
+
+def _joined(name: str, batch: tuple[int, ...], own: tuple[int, ...]) -> tuple[int, ...]:
+    try:
+        return np.broadcast_shapes(batch, own)
+    except ValueError:
+        raise ValueError(f"{name}: expected batch axes that broadcast with {batch}, got {own}") from None
 
 
 def _at_end(band, before: bool = False, after: bool = False) -> list[tuple[int, int]]:
@@ -109,7 +126,7 @@ def _pivot_angles(main, upper, lower, shift):
     """Σ arg d_i over the pivots of the elimination without interchanges, as plain floats: it only chooses a branch."""
     main, shift = free(main), free(shift)
     product = free(upper) * free(lower)
-    diagonal = main - shift[..., None] + 0j
+    diagonal = main - np.expand_dims(shift, -1) + 0j
     total = pivot = np.zeros(np.broadcast_shapes(diagonal.shape[:-1], product.shape[:-1]))
     with np.errstate(all="ignore"):
         for site in range(diagonal.shape[-1]):

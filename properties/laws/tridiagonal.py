@@ -91,10 +91,16 @@ def scale_of_determinant(implementation: Implementation, case: Case) -> float:
     )
 
 
+def _broadened(shift: np.ndarray, largest: float) -> np.ndarray:
+    """z moved off the real axis, so that changing an entry of H can hardly make H − z singular."""
+    return shift.real + 1j * np.maximum(np.abs(shift.imag), largest / 16)
+
+
 def _on_a_grid(case: Case) -> Case:
     """Diagonal and shift rounded to 2⁻⁸ of the largest, so that adding a multiple of it is exact in every dtype."""
     main, upper, lower, shift = case.inputs
-    return case.with_inputs(_gridded(main, _grid(case)), upper, lower, _gridded(shift, _grid(case)))
+    grid = _grid(case)
+    return case.with_inputs(_gridded(main, grid), upper, lower, _gridded(_broadened(shift, 256 * grid), grid))
 
 
 def _grid(case: Case) -> float:
@@ -150,7 +156,8 @@ def _cut(case: Case) -> Case:
     main, upper, lower, shift = case.inputs
     severed = upper.copy()
     severed[..., upper.shape[-1] // 2 : upper.shape[-1] // 2 + 1] = 0
-    return case.with_inputs(main, severed, lower, shift, drawn=f"cut, {case.drawn}")
+    largest = max(float(np.max(np.abs(array), initial=0)) for array in case.inputs)
+    return case.with_inputs(main, severed, lower, _broadened(shift, largest), drawn=f"cut, {case.drawn}")
 
 
 def _parts(case: Case) -> tuple[Case, Case]:

@@ -34,8 +34,9 @@ def _pure(dtype: type[np.floating], name: str) -> Arithmetic:
 def _tensor_core(name: str, operand: float) -> Arithmetic:
     """float32 data whose matrix products round their operands; the accumulator of the hardware truncates: 2⁻²³."""
     single = _pure(np.float32, name)
-    return Arithmetic(name, single.elementwise, operand, 2 * single.accumulate, single.input, single.output,
-                      single.tiny, single.huge)
+    return Arithmetic(
+        name, single.elementwise, operand, 2 * single.accumulate, single.input, single.output, single.tiny, single.huge
+    )
 
 
 _STRONGEST_FIRST = (

@@ -99,8 +99,10 @@ class Tracked(NDArrayOperatorsMixin):
         return np.min(self, axis=axis, keepdims=keepdims)
 
     def _no_way_out(self, *_: Any, **__: Any) -> Any:
-        raise TypeError("a reference may not leave its number system (float, int, bool, item, np.asarray …): "
-                        "branch with np.where, take constants with like()")
+        raise TypeError(
+            "a reference may not leave its number system (float, int, bool, item, np.asarray …): "
+            "branch with np.where, take constants with like()"
+        )
 
     __float__ = __int__ = __bool__ = __complex__ = __index__ = __array__ = item = tolist = _no_way_out
 
@@ -158,8 +160,11 @@ class Bounded(Tracked):
             if implementation and not options:
                 return implementation(ufunc, *operands)
         elif method in ("reduce", "accumulate"):
-            return _REDUCTIONS[ufunc.__name__, method](*operands, **{"axis": 0, **options}) if (
-                (ufunc.__name__, method) in _REDUCTIONS) else _refuse(f"{ufunc.__name__}.{method}")
+            return (
+                _REDUCTIONS[ufunc.__name__, method](*operands, **{"axis": 0, **options})
+                if ((ufunc.__name__, method) in _REDUCTIONS)
+                else _refuse(f"{ufunc.__name__}.{method}")
+            )
         return _refuse(ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}", options)
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
@@ -170,7 +175,9 @@ class Bounded(Tracked):
 
 
 _REDUCTIONS: dict[tuple[str, str], Callable[..., Any]] = {
-    ("add", "reduce"): np.sum, ("maximum", "reduce"): np.max, ("minimum", "reduce"): np.min,
+    ("add", "reduce"): np.sum,
+    ("maximum", "reduce"): np.max,
+    ("minimum", "reduce"): np.min,
     ("add", "accumulate"): np.cumsum,
 }
 
@@ -204,25 +211,41 @@ def lift(constant: Any, model: Model) -> Bounded:
     return Bounded(value, _representation_error(value, model.arithmetic.elementwise), zeros, model)
 
 
-def _representation_error(value: np.ndarray, unit: float) -> np.ndarray:
+def representable(value: np.ndarray, unit: float) -> np.ndarray:
+    """The nearest numbers with a significand of −log₂(unit) bits."""
     if value.dtype.kind == "c":
-        return np.hypot(_representation_error(value.real, unit), _representation_error(value.imag, unit))
-    significand = np.frexp(value)[0] / unit  # a representable number has an integer here
+        return representable(value.real, unit) + 1j * representable(value.imag, unit)
+    if value.dtype.kind != "f":
+        return value
+    significand, exponent = np.frexp(value)
+    return np.ldexp(np.rint(significand / unit) * unit, exponent)
+
+
+def _representation_error(value: np.ndarray, unit: float) -> np.ndarray:
     with np.errstate(invalid="ignore"):
-        return np.where((significand == np.rint(significand)) | ~np.isfinite(value), 0.0, unit * np.abs(value))
+        inexact = np.isfinite(value) & (representable(value, unit) != value)
+    return np.where(inexact, unit * np.abs(value), 0.0)
 
 
 def settle(value: np.ndarray, coherent: Any, fresh: Any, rounding: Any, model: Model) -> Bounded:
-    """A result with what it inherited and one new rounding event of its own; range and NaN turn into infinite errors."""
+    """A result with what it inherited and one new rounding event of its own.
+
+    Flushing to zero loses at most the value and at most the threshold in each component; overflow and NaN, everything.
+    """
+    value = np.asarray(value)
+    magnitude = np.abs(value)
+    threshold = 2 * model.arithmetic.tiny
+    rounding = rounding + np.where(
+        magnitude * model.arithmetic.elementwise < threshold, np.minimum(magnitude, threshold), 0.0
+    )
     if model.statistical:
         fresh = np.hypot(fresh, rounding)
     else:
         coherent, fresh = coherent + fresh + rounding, 0.0
-    value = np.asarray(value)
-    magnitude = np.abs(value)
     lost = ~(magnitude <= model.arithmetic.huge) & ~np.isneginf(value.real)
-    coherent = np.where(lost | ~(coherent >= 0) | ~(fresh >= 0), np.inf, coherent)
-    return Bounded(value, coherent, np.broadcast_to(np.where(fresh >= 0, fresh, 0.0), value.shape), model)
+    unknown = np.isnan(fresh)
+    coherent = np.where(lost | np.isnan(coherent) | unknown, np.inf, coherent)
+    return Bounded(value, coherent, np.broadcast_to(np.where(unknown, 0.0, fresh), value.shape), model)
 
 
 def carried(factor: Any, error: np.ndarray) -> np.ndarray:

@@ -36,7 +36,16 @@ class Decision(Tracked):
         raise TypeError(f"{function.__name__} of a comparison has no rounding rule")
 
 
-_LOGICAL = ("logical_and", "logical_or", "logical_not", "logical_xor", "bitwise_and", "bitwise_or", "invert", "bitwise_xor")
+_LOGICAL = (
+    "logical_and",
+    "logical_or",
+    "logical_not",
+    "logical_xor",
+    "bitwise_and",
+    "bitwise_or",
+    "invert",
+    "bitwise_xor",
+)
 
 
 def _certain(truth: Any) -> Decision:
@@ -56,8 +65,10 @@ def compare(function: np.ufunc, first: Any, second: Any) -> Decision:
 
 @ufunc_rule("isfinite", "isnan", "isinf", "signbit")
 def classify(function: np.ufunc, x: Bounded) -> Decision:
-    return Decision(function(x.value), np.isinf(x.error) | ((x.radius >= np.abs(x.value)) & (x.radius > 0) &
-                                                             (function is np.signbit)))
+    return Decision(
+        function(x.value),
+        np.isinf(x.error) | ((x.radius >= np.abs(x.value)) & (x.radius > 0) & (function is np.signbit)),
+    )
 
 
 def choose(condition: Any, first: Any, second: Any, *, gap: bool) -> Any:

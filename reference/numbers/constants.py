@@ -21,7 +21,9 @@ ELEMENTWISE: dict[str, Units] = {
     "subtract": Units(1, 1, "IEEE 754; complex by components"),
     "multiply": Units(1, sqrt(5), "IEEE 754; complex: Brent, Percival, Zimmermann 2007"),
     "square": Units(1, sqrt(5), "as multiply"),
-    "divide": Units(4, 7, "CUDA guide: 2 ulp for fast division; complex: Smith's and the textbook formula, Baudin 2012"),
+    "divide": Units(
+        4, 7, "CUDA guide: 2 ulp for fast division; complex: Smith's and the textbook formula, Baudin 2012"
+    ),
     "reciprocal": Units(4, 7, "as divide"),
     "sqrt": Units(4, 8, "CUDA guide: 3 ulp for approximate square roots; complex calibrated"),
     "absolute": Units(0, 4, "exact; complex: the unscaled square root of a sum of squares"),
@@ -49,14 +51,25 @@ ELEMENTWISE: dict[str, Units] = {
 
 # Functions that scale or reduce their argument first (by log₂e, 2π …): so many roundings of the argument itself.
 ARGUMENT: dict[str, float] = {
-    "exp": 2, "exp2": 1, "expm1": 2, "sin": 2, "cos": 2, "tan": 2, "tanh": 2, "sinh": 2, "cosh": 2, "erf": 2,
+    "exp": 2,
+    "exp2": 1,
+    "expm1": 2,
+    "sin": 2,
+    "cos": 2,
+    "tan": 2,
+    "tanh": 2,
+    "sinh": 2,
+    "cosh": 2,
+    "erf": 2,
 }
 
 # √n·WALK deviations of (|result| + Q), Q the root of the sum of squares: a random walk of partial sums that ends there.
 WALK = 1 / 2
-# (1 + √n·DRIFT)·Σ|terms|: partial sums that wander away and return (sorted, antisymmetric data). Calibrated.
-DRIFT_OF_SUM = 1 / 8
-DRIFT_OF_PRODUCT = 1 / 12
+# (1 + √n·DRIFT)·Σ|terms|: partial sums that wander to Σ|terms|/2 and return (sorted, antisymmetric data). Calibrated: of 1/12
+# and 1/8, the former lets sequential sums of sorted products reach 0.9 of the gauge.
+DRIFT = 1 / 8
+# Strides in which vector units and thread blocks deal out a sum.
+LANES = (2, 4, 8, 16, 32)
 
 # Elimination: (ELIMINATION + √n·ELIMINATION_WALK)·|L||U|. Calibrated; worst case 3n: Higham, Accuracy and Stability, 9.4.
 ELIMINATION = 2.0
@@ -65,3 +78,6 @@ ELIMINATION_WORST = 3.0
 
 # A butterfly: one complex product (√5), one sum (1), an inexact root of unity (1, times √2 …). Worst case per level.
 BUTTERFLY_WORST = 6.0
+# Longer prime factors are not transformed directly.
+LARGEST_RADIX = 11
+BLUESTEIN_TRANSFORMS, BLUESTEIN_LENGTH = 3, 4

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from reference.numbers.bounded import Bounded, lift, settle
+from reference.numbers.bounded import Bounded, lift, representable, settle
 
 # A norm-backward-stable algorithm: (STABLE + √n/4) u ‖x‖; worst case 4 n u ‖x‖. Calibrated on Procrustes distances.
 STABLE = 2.0
@@ -17,9 +17,9 @@ STABLE_WORST = 4.0
 
 def free(x: Any) -> np.ndarray:
     """x is a choice, not a quantity (the shift of a softmax, a branch): the result does not depend on it, so its error
-    does not count. Returns a plain array: the value, or the midpoint of a ball."""
+    does not count. Returns a plain array: the value, rounded to a number of the arithmetic, or the midpoint of a ball."""
     if isinstance(x, Bounded):
-        return x.value
+        return representable(x.value, x.model.arithmetic.elementwise)
     return x.mid if hasattr(x, "mid") else np.asarray(x)
 
 

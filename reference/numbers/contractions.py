@@ -8,7 +8,7 @@ import numpy as np
 
 from reference.numbers.bounded import Bounded, lift, model_of, rule, settle, ufunc_rule
 from reference.numbers.coherence import coherence
-from reference.numbers.constants import DRIFT_OF_PRODUCT, ELEMENTWISE, WALK
+from reference.numbers.constants import DRIFT, ELEMENTWISE, WALK
 
 Array = np.ndarray
 Bilinear = Callable[[Array, Array], Array]
@@ -23,8 +23,12 @@ def contract(bilinear: Bilinear, a: Bounded, b: Bounded, kinship: tuple[Any, Any
     if a.model.statistical:
         return _statistical(bilinear, a, b, kinship, value, products, terms)
     arithmetic = a.model.arithmetic
-    inherited = _nonzero(bilinear, first, b.error) + _nonzero(bilinear, a.error, second) + _nonzero(bilinear, a.error, b.error)
-    return settle(value, inherited, 0.0, _worst(a, b, terms) * (products + inherited) + terms * arithmetic.tiny, a.model)
+    inherited = (
+        _nonzero(bilinear, first, b.error) + _nonzero(bilinear, a.error, second) + _nonzero(bilinear, a.error, b.error)
+    )
+    return settle(
+        value, inherited, 0.0, _worst(a, b, terms) * (products + inherited) + terms * arithmetic.tiny, a.model
+    )
 
 
 def _worst(a: Bounded, b: Bounded, terms: Array) -> Array:
@@ -32,7 +36,9 @@ def _worst(a: Bounded, b: Bounded, terms: Array) -> Array:
     arithmetic = a.model.arithmetic
     both = np.iscomplexobj(a.value) and np.iscomplexobj(b.value)
     roundings = terms * (2 if both else 1) * arithmetic.accumulate
-    gamma = np.where(roundings < 1, roundings / np.where(roundings < 1, 1 - roundings, 1), np.inf) * (sqrt(2) if both else 1)
+    gamma = np.where(roundings < 1, roundings / np.where(roundings < 1, 1 - roundings, 1), np.inf) * (
+        sqrt(2) if both else 1
+    )
     single = arithmetic.elementwise * (ELEMENTWISE["multiply"].complex if both else ELEMENTWISE["multiply"].real)
     operand = arithmetic.operand * (2 + arithmetic.operand) * (sqrt(2) if both else 1)
     return np.where(terms > 1, gamma, single) + operand * (1 + np.where(terms > 1, gamma, single))
@@ -58,9 +64,11 @@ def _statistical(bilinear: Bilinear, a: Bounded, b: Bounded, kinship: tuple[Any,
 
     together = np.minimum(*kinship)
     walk = WALK * np.sqrt(terms) * together * (magnitude + squares)
-    drift = (1 + np.sqrt(terms) * DRIFT_OF_PRODUCT) * products
+    drift = (1 + np.sqrt(terms) * DRIFT) * products
     single = arithmetic.elementwise * model.unit_share(component) * products
-    rounding = np.where(terms > 1, arithmetic.accumulate * component * (np.minimum(walk, terms * products) + drift), single)
+    rounding = np.where(
+        terms > 1, arithmetic.accumulate * component * (np.minimum(walk, terms * products) + drift), single
+    )
     underflow = np.minimum(products, np.sqrt(terms) * 2 * arithmetic.tiny)
     return settle(value, coherent, 0.0, rounding + underflow, model)
 
@@ -148,4 +156,3 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Bounded:
     a, b = lift(a, model), lift(b, model)
     kinship = (_overall(a), _overall(b)) if model.statistical else (1.0, 1.0)
     return contract(lambda p, q: np.asarray(np.tensordot(p, q, axes)), a, b, kinship)
-

@@ -41,11 +41,15 @@ def gauge(function: Callable[..., Any], *inputs: Any, arithmetic: Arithmetic, ce
     if arithmetic.elementwise <= REFERENCE.elementwise:
         own = _bounds(function, inputs, options, replace(REFERENCE, input=0.0))[1]
         tolerances = [tolerance + extra for tolerance, extra in zip(tolerances, own, strict=True)]
-    stored = [arithmetic.output * np.abs(value) for value in values]
-    return tuple(Gauged(value, tolerance + extra) for value, tolerance, extra in zip(values, tolerances, stored, strict=True))
+    stored = [_or_anything(arithmetic.output * np.abs(value)) for value in values]
+    return tuple(
+        Gauged(value, tolerance + extra) for value, tolerance, extra in zip(values, tolerances, stored, strict=True)
+    )
 
 
-def _bounds(function: Any, inputs: Any, options: Any, arithmetic: Arithmetic) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _bounds(
+    function: Any, inputs: Any, options: Any, arithmetic: Arithmetic
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     likely = _run(function, inputs, options, statistical(arithmetic), arithmetic.input)
     worst = _run(function, inputs, options, worst_case(arithmetic), DEVIATIONS * arithmetic.input)
     tolerances = [np.minimum(first[1], second[1]) for first, second in zip(likely, worst, strict=True)]
@@ -78,9 +82,14 @@ def flatten(results: Any) -> list[Any]:
 
 def _leave(result: Any) -> tuple[np.ndarray, np.ndarray]:
     if isinstance(result, Bounded):
-        return result.value, np.where(np.isnan(result.value), np.inf, result.radius)
+        return result.value, _or_anything(np.where(np.isnan(result.value), np.inf, result.radius))
     plain = np.asarray(result)
     return plain, np.zeros(plain.shape)
+
+
+def _or_anything(tolerance: np.ndarray) -> np.ndarray:
+    """Where there is no value there is no demand."""
+    return np.where(np.isnan(tolerance), np.inf, tolerance)
 
 
 def _certified(function: Any, inputs: Any, options: Any, tolerances: list[np.ndarray], arithmetic: Arithmetic) -> Any:
@@ -88,6 +97,6 @@ def _certified(function: Any, inputs: Any, options: Any, tolerances: list[np.nda
 
     enclosed = balls.enclose_within(function, *inputs, tolerances=tolerances, **options)
     return tuple(
-        Gauged(ball.mid, tolerance + ball.radius + arithmetic.output * np.abs(ball.mid))
+        Gauged(ball.mid, _or_anything(tolerance + ball.radius + arithmetic.output * np.abs(ball.mid)))
         for ball, tolerance in zip(enclosed, tolerances, strict=True)
     )

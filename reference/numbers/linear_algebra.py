@@ -9,7 +9,7 @@ import numpy as np
 import scipy.linalg
 
 from reference.numbers.bounded import Bounded, lift, model_of, rule, settle
-from reference.numbers.constants import ELIMINATION, ELIMINATION_WALK, ELIMINATION_WORST, ELEMENTWISE
+from reference.numbers.constants import ELEMENTWISE, ELIMINATION, ELIMINATION_WALK, ELIMINATION_WORST
 from reference.numbers.sums import walk_of_sum
 
 Array = np.ndarray
@@ -29,7 +29,7 @@ class Elimination(NamedTuple):
 
 
 def eliminate(matrix: Bounded) -> Elimination:
-    """Any elimination as stable as Gauss with partial pivoting: |E| ≤ c u |L||U|."""
+    """Any elimination as stable as Gauss with partial pivoting, from either end: |E| ≤ c u |L||U|."""
     if matrix.ndim < 2 or matrix.shape[-1] != matrix.shape[-2]:
         raise ValueError(f"expected square matrices, got shape {matrix.shape}")
     size, model = matrix.shape[-1], matrix.model
@@ -37,14 +37,20 @@ def eliminate(matrix: Bounded) -> Elimination:
         nothing = np.zeros(matrix.shape)
         return Elimination(matrix.value.copy(), nothing, nothing, np.zeros(matrix.shape[:-1], matrix.value.dtype))
     finite = np.where(np.isfinite(matrix.value), matrix.value, 0)
-    lower, upper = scipy.linalg.lu(finite, permute_l=True)
-    pivots = np.diagonal(upper, axis1=-2, axis2=-1)
+    forwards, pivots = _growth(finite)
+    backwards = _growth(finite[..., ::-1, ::-1])[0][..., ::-1, ::-1]
     regular = np.all(pivots != 0, axis=-1)[..., None, None]
     inverse = np.where(regular, np.linalg.inv(np.where(regular, finite, np.eye(size))), np.nan)
     factor = ELIMINATION + ELIMINATION_WALK * np.sqrt(size) if model.statistical else ELIMINATION_WORST * size
-    growth = np.maximum(np.abs(matrix.value), np.abs(lower) @ np.abs(upper))
-    backward = matrix.error + factor * model.arithmetic.elementwise * growth
+    growth = np.maximum(np.abs(matrix.value), np.maximum(forwards, backwards))
+    backward = matrix.error + factor * (model.arithmetic.elementwise * growth + model.arithmetic.tiny)
     return Elimination(inverse, backward, _amplified(np.abs(inverse) @ backward * model.deviations), pivots)
+
+
+def _growth(matrix: Array) -> tuple[Array, Array]:
+    """|L||U| and the pivots of Gaussian elimination with partial pivoting."""
+    lower, upper = scipy.linalg.lu(matrix, permute_l=True)
+    return np.abs(lower) @ np.abs(upper), np.diagonal(upper, axis1=-2, axis2=-1)
 
 
 def _amplified(relative: Array) -> Array:
@@ -104,7 +110,7 @@ def slogdet(matrix: Bounded) -> SlogdetResult:
     parts = eliminate(matrix)
     sign, logarithm = np.linalg.slogdet(matrix.value)
     relative = np.abs(parts.inverse) @ parts.backward * model.deviations
-    spread = (np.trace(relative, axis1=-2, axis2=-1) + np.einsum("...ij,...ji->...", relative, parts.amplified) / 2)
+    spread = np.trace(relative, axis1=-2, axis2=-1) + np.einsum("...ij,...ji->...", relative, parts.amplified) / 2
     spread = np.where(np.isnan(spread), np.inf, spread) / model.deviations
     roundings = _roundings_of_product(parts.pivots, model)
     logarithm = settle(np.asarray(logarithm), spread, 0.0, roundings, model)

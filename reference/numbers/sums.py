@@ -1,4 +1,7 @@
-"""Rounding rules of sums, running sums and maxima, in any order of summation."""
+"""Rounding rules of sums, running sums and maxima.
+
+Any usual order: natural, backwards, in lanes, blocks or trees; not one that sorts the terms by value.
+"""
 
 from typing import Any
 
@@ -6,17 +9,34 @@ import numpy as np
 
 from reference.numbers.bounded import Bounded, rule, settle
 from reference.numbers.coherence import coherence
-from reference.numbers.constants import DRIFT_OF_SUM, WALK
+from reference.numbers.constants import DRIFT, LANES, WALK
 
 Array = np.ndarray
 
 
 def walk_of_sum(result: Array, squares: Array, magnitudes: Array, terms: Array, together: Any, partial: Any) -> Array:
-    """Standard deviation of the rounding of a sum, in units: the random walk of partial sums of any order, at least the
-    norm `partial` of the partial sums in natural order."""
+    """Standard deviation of the rounding of a sum in any usual order, in units: a random walk of partial sums that ends at
+    the result, at least the norm `partial` of known partial sums, as far as the terms round alike."""
     walk = WALK * np.sqrt(terms) * together * (np.abs(result) + squares)
-    drift = (1 + np.sqrt(terms) * DRIFT_OF_SUM) * magnitudes
-    return np.where(terms > 1, np.maximum(partial, np.minimum(walk, terms * magnitudes) + drift), 0.0)
+    drift = (1 + np.sqrt(terms) * DRIFT) * magnitudes
+    return np.where(terms > 1, np.maximum(together * partial, np.minimum(walk, terms * magnitudes) + drift), 0.0)
+
+
+def _norm_of_partial_sums(x: Array) -> Array:
+    """√Σ|partial sum|² in natural order, and in so many lanes, whichever is largest."""
+    norms = [np.sqrt((np.abs(np.cumsum(x, axis=-1)) ** 2).sum(-1))]
+    for lanes in LANES:
+        if x.shape[-1] > lanes:
+            padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -x.shape[-1] % lanes)])
+            partial = np.cumsum(padded.reshape(*x.shape[:-1], -1, lanes), axis=-2)
+            norms.append(np.sqrt((np.abs(partial) ** 2).sum((-2, -1))))
+    return np.max(norms, axis=0)
+
+
+def _stagnation(magnitude: Array, total: Array, model: Any) -> Array:
+    """Terms below the rounding of the sum are lost whole, all in the same direction: no random walk."""
+    lost = np.where(magnitude <= 2 * model.arithmetic.accumulate * total[..., None], magnitude, 0.0)
+    return lost.sum(-1) / model.deviations
 
 
 @rule(np.sum)
@@ -37,13 +57,14 @@ def _sum(x: Bounded, axis: Any, keepdims: bool) -> Bounded:
         summed = settle(value, inherited, 0.0, _worst(terms, model) * (total + inherited), model)
         return summed.map(lambda part: part.reshape(shape))
     together = coherence(lanes.value)
-    partial = np.sqrt((np.abs(np.cumsum(lanes.value, axis=-1)) ** 2).sum(-1))
+    partial = _norm_of_partial_sums(lanes.value)
     squares = np.sqrt((magnitude**2).sum(-1))
     rounding = walk_of_sum(value, squares, total, terms, together, partial) * model.arithmetic.accumulate
     linear = lanes.fresh.sum(-1)
     share = np.where(total > 0, np.abs(value) / np.where(total > 0, total, 1), 0.0)
     independent = np.minimum(linear, together * np.sqrt((lanes.fresh**2).sum(-1)) + share * linear)
-    return settle(value, lanes.coherent.sum(-1) + independent, 0.0, rounding, model).map(lambda part: part.reshape(shape))
+    inherited = lanes.coherent.sum(-1) + independent + _stagnation(magnitude, total, model)
+    return settle(value, inherited, 0.0, rounding, model).map(lambda part: part.reshape(shape))
 
 
 def _worst(terms: Array, model: Any) -> Array:

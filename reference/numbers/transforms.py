@@ -1,4 +1,8 @@
-"""Rounding rules of Fourier transforms and convolutions: normwise, ‖·‖₂ along the transformed axis."""
+"""Rounding rules of fast Fourier transforms and convolutions: normwise along the transformed axis.
+
+The energy may gather in one bin, |X_k| = √n ‖x‖₂, and the butterflies spread its rounding over any other:
+the error of every bin is in proportion to max(‖x‖₂, max_k |X_k|).
+"""
 
 from typing import Any
 
@@ -6,16 +10,27 @@ import numpy as np
 
 from reference.numbers.bounded import Bounded, lift, model_of, rule, settle
 from reference.numbers.coherence import coherence
-from reference.numbers.constants import BUTTERFLY_WORST
+from reference.numbers.constants import BLUESTEIN_LENGTH, BLUESTEIN_TRANSFORMS, BUTTERFLY_WORST, LARGEST_RADIX
 from reference.numbers.contractions import contract
 
 Array = np.ndarray
 
 
-def _levels(length: int, model: Any) -> float:
-    """Roundings of an element on its way through a fast transform of that length."""
-    levels = np.log2(max(length, 2))
+def _roundings(length: int, model: Any) -> float:
+    """Roundings of an element on its way through a fast transform; Bluestein's does three of up to four times the length."""
+    direct = _largest_factor(length) <= LARGEST_RADIX
+    levels = np.log2(max(length, 2)) if direct else BLUESTEIN_TRANSFORMS * np.log2(BLUESTEIN_LENGTH * length)
     return float(np.sqrt(levels + 1)) if model.statistical else BUTTERFLY_WORST * float(levels)
+
+
+def _largest_factor(length: int) -> int:
+    factor, rest = 2, max(length, 2)
+    while factor * factor <= rest:
+        if rest % factor:
+            factor += 1
+        else:
+            rest //= factor
+    return rest
 
 
 def _declare(function: Any, *, gain: Any) -> None:
@@ -27,12 +42,13 @@ def _declare(function: Any, *, gain: Any) -> None:
         length = value.shape[axis] if function is np.fft.irfft else (x.shape[axis] if n is None else n)
         scale = gain(length)
         model = x.model
-        size = np.sqrt((np.abs(x.value) ** 2).sum(axis, keepdims=True)) * scale
+        energy = np.sqrt((np.abs(x.value) ** 2).sum(axis, keepdims=True)) * scale
+        size = np.maximum(energy, np.abs(value).max(axis, keepdims=True))
         linear = x.fresh.sum(axis, keepdims=True)
         together = np.expand_dims(coherence(x.value, axis), axis)
         fresh = np.minimum(linear, together * np.sqrt((x.fresh**2).sum(axis, keepdims=True))) * scale
         inherited = x.coherent.sum(axis, keepdims=True) * scale + fresh
-        rounding = _levels(length, model) * model.arithmetic.accumulate * size
+        rounding = _roundings(length, model) * model.arithmetic.accumulate * size
         everywhere = np.zeros(value.shape)
         return settle(value, inherited + everywhere, 0.0, rounding + everywhere, model)
 

@@ -1,0 +1,1 @@
+"""JAX implementations; each module carries the functions of the reference module of the same name."""

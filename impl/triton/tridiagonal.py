@@ -1,0 +1,682 @@
+"""Triton kernels for the tridiagonal row: one source for PyTorch and JAX.
+
+Site i is the matrix M_i = [[m_i, -upper_{i-1}], [lower_i, 0]], m = main - shift. Columns s_i = M_i s_{i-1} from
+s_{-1} = (1, 0) and rows r_i = r_{i+1} M_i from r_N = (1, 0) carry the leading and trailing continuants:
+s_i = (p_i, lower_i p_{i-1}), r_i = (x_i, -upper_{i-1} x_{i+1}), r_{i+1} s_i = det H for every i, so that
+
+    G_ii = p_{i-1} x_{i+1} / (r_{i+1} s_i),    log det = log p_{N-1}.
+
+Both are homogeneous in s and r: rescaling them changes nothing, and a vanishing pivot p_i is nothing special. One
+product of M's serves both directions. A lane owns segments x SITES consecutive sites, a program LANES lanes of CHAINS
+chains; lanes meet in an associative scan of 2x2 matrices, blocks of one chain in `carry`.
+"""
+
+import triton
+import triton.language as tl
+
+
+@triton.jit
+def times(ar, ai, br, bi, REAL: tl.constexpr):
+    """a b, with a real (its imaginary part unused) when REAL."""
+    if REAL:
+        return ar * br, ar * bi
+    else:
+        return ar * br - ai * bi, ar * bi + ai * br
+
+
+@triton.jit
+def power_of_two(size, DTYPE: tl.constexpr):
+    """2^-e for size = f 2^e, 1 <= f < 2: an exact scale, from the exponent bits alone."""
+    if DTYPE == tl.float32:
+        exponent = size.to(tl.int32, bitcast=True) & 0x7F800000
+        return (0x7F000000 - exponent).to(tl.float32, bitcast=True)
+    else:
+        exponent = size.to(tl.int64, bitcast=True) & 0x7FF0000000000000
+        return (0x7FE0000000000000 - exponent).to(tl.float64, bitcast=True)
+
+
+@triton.jit
+def norm(v):
+    return (tl.abs(v[0]) + tl.abs(v[1])) + (tl.abs(v[2]) + tl.abs(v[3]))
+
+
+@triton.jit
+def scaled(v, c):
+    return (v[0] * c, v[1] * c, v[2] * c, v[3] * c)
+
+
+@triton.jit
+def matrix_scaled(t, DTYPE: tl.constexpr):
+    c = power_of_two(norm((t[0], t[1], t[2], t[3])) + norm((t[4], t[5], t[6], t[7])), DTYPE)
+    return (t[0] * c, t[1] * c, t[2] * c, t[3] * c, t[4] * c, t[5] * c, t[6] * c, t[7] * c)
+
+
+@triton.jit
+def column_step(s, mr, mi, ur, ui, lr, li, REAL: tl.constexpr):
+    """M s = (m p - u q, l p)."""
+    mpr, mpi = times(mr, mi, s[0], s[1], False)
+    uqr, uqi = times(ur, ui, s[2], s[3], REAL)
+    lpr, lpi = times(lr, li, s[0], s[1], REAL)
+    return (mpr - uqr, mpi - uqi, lpr, lpi)
+
+
+@triton.jit
+def row_step(r, mr, mi, ur, ui, lr, li, REAL: tl.constexpr):
+    """r M = (x m + y l, -x u)."""
+    xmr, xmi = times(mr, mi, r[0], r[1], False)
+    lyr, lyi = times(lr, li, r[2], r[3], REAL)
+    uxr, uxi = times(ur, ui, r[0], r[1], REAL)
+    return (xmr + lyr, xmi + lyi, -uxr, -uxi)
+
+
+@triton.jit
+def inner(r, s):
+    """x p + y q."""
+    xr, xi = times(r[0], r[1], s[0], s[1], False)
+    yr, yi = times(r[2], r[3], s[2], s[3], False)
+    return xr + yr, xi + yi
+
+
+@triton.jit
+def reciprocal(dr, di, DTYPE: tl.constexpr):
+    """conj(d) 2^-e / |d 2^-e|^2 as a pair and its remaining factor 2^-e: no square leaves the range."""
+    c = power_of_two(tl.abs(dr) + tl.abs(di), DTYPE)
+    dr = dr * c
+    di = di * c
+    return dr, -di, c / (dr * dr + di * di)
+
+
+@triton.jit
+def matrix_times_column(t, s):
+    ar, ai = times(t[0], t[1], s[0], s[1], False)
+    br, bi = times(t[2], t[3], s[2], s[3], False)
+    cr, ci = times(t[4], t[5], s[0], s[1], False)
+    dr, di = times(t[6], t[7], s[2], s[3], False)
+    return (ar + br, ai + bi, cr + dr, ci + di)
+
+
+@triton.jit
+def row_times_matrix(r, t):
+    ar, ai = times(t[0], t[1], r[0], r[1], False)
+    br, bi = times(t[4], t[5], r[2], r[3], False)
+    cr, ci = times(t[2], t[3], r[0], r[1], False)
+    dr, di = times(t[6], t[7], r[2], r[3], False)
+    return (ar + br, ai + bi, cr + dr, ci + di)
+
+
+@triton.jit
+def product(a, b):
+    """The normalised matrix product a b."""
+    ur = row_times_matrix((a[0], a[1], a[2], a[3]), b)
+    lr = row_times_matrix((a[4], a[5], a[6], a[7]), b)
+    return matrix_scaled((ur[0], ur[1], ur[2], ur[3], lr[0], lr[1], lr[2], lr[3]), a[0].dtype)
+
+
+@triton.jit
+def later_first(a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7):
+    return product((a0, a1, a2, a3, a4, a5, a6, a7), (b0, b1, b2, b3, b4, b5, b6, b7))
+
+
+@triton.jit
+def earlier_first(a0, a1, a2, a3, a4, a5, a6, a7, b0, b1, b2, b3, b4, b5, b6, b7):
+    return product((b0, b1, b2, b3, b4, b5, b6, b7), (a0, a1, a2, a3, a4, a5, a6, a7))
+
+
+@triton.jit
+def after(ar, ai, br, bi, cr, ci, dr, di):
+    """The affine map z -> c z + d after z -> a z + b."""
+    er, ei = times(ar, ai, cr, ci, False)
+    fr, fi = times(br, bi, cr, ci, False)
+    return er, ei, fr + dr, fi + di
+
+
+@triton.jit
+def vectors(ptr, first, count, limit, WIDTH: tl.constexpr, DTYPE: tl.constexpr):
+    """`count` consecutive 16-byte vectors of every lane, from vector `first` (CHAINS, LANES), as a flat tuple of numbers."""
+    chains: tl.constexpr = first.shape[0]
+    lanes: tl.constexpr = first.shape[1]
+    flat = ()
+    for k in tl.static_range(count):
+        vector = first + k
+        inside = (vector >= 0) & (vector < limit)
+        offset = (vector * WIDTH)[:, :, None] + tl.arange(0, WIDTH)[None, None, :]
+        x = tl.load(ptr + offset, mask=inside[:, :, None], other=0).to(DTYPE)
+        if WIDTH == 4:
+            even, odd = tl.split(tl.reshape(x, (chains, lanes, 2, 2)))
+            x0, x2 = tl.split(even)
+            x1, x3 = tl.split(odd)
+            flat = flat + (x0, x1, x2, x3)
+        else:
+            x0, x1 = tl.split(x)
+            flat = flat + (x0, x1)
+    return flat
+
+
+@triton.jit
+def realigned(flat, row, SITES: tl.constexpr, WIDTH: tl.constexpr, ALIGNMENT: tl.constexpr):
+    """The SITES numbers that start row mod WIDTH into `flat`; ALIGNMENT is that remainder where known, else -1."""
+    if ALIGNMENT >= 0:
+        return flat[ALIGNMENT : ALIGNMENT + SITES]
+    elif WIDTH == 2:
+        odd = (row & 1) != 0
+        out = ()
+        for j in tl.static_range(SITES):
+            out = out + (tl.where(odd, flat[j + 1], flat[j]),)
+        return out
+    else:
+        two = (row & 2) != 0
+        one = (row & 1) != 0
+        half = ()
+        for j in tl.static_range(SITES + 1):
+            half = half + (tl.where(two, flat[j + 2], flat[j]),)
+        out = ()
+        for j in tl.static_range(SITES):
+            out = out + (tl.where(one, half[j + 1], half[j]),)
+        return out
+
+
+@triton.jit
+def window(ptr, plane, row, relative, total, KIND: tl.constexpr, BITS: tl.constexpr, ALIGNMENT: tl.constexpr,
+           SITES: tl.constexpr, DTYPE: tl.constexpr):  # fmt: skip
+    """SITES consecutive entries of each lane from entry row + relative, as two tuples (real, imaginary).
+
+    Rows of off-diagonals have N - 1 entries, so that they start anywhere in a 16-byte vector: whole aligned vectors
+    are read, all inside the array's own memory, and shifted in registers (x >> (w >> 1) is ⌊x / w⌋ for w of 1, 2, 4,
+    also below zero). KIND: "real", "pairs" (re, im, re, im …)
+    or "planes" (all re, then, `plane` numbers on, all im).
+    """
+    if KIND == "pairs":
+        entries: tl.constexpr = 64 // BITS
+        width: tl.constexpr = 128 // BITS
+        first = (row >> (entries >> 1)) + (relative >> (entries >> 1))
+        extra: tl.constexpr = 0 if entries == 1 or ALIGNMENT == 0 else 1
+        flat = vectors(ptr, first, SITES // entries + extra, (total + entries - 1) // entries, width, DTYPE)
+        re = ()
+        im = ()
+        for j in tl.static_range(SITES + extra):
+            re = re + (flat[2 * j],)
+            im = im + (flat[2 * j + 1],)
+        if extra == 0:
+            return re, im
+        else:
+            return realigned(re, row, SITES, entries, ALIGNMENT), realigned(im, row, SITES, entries, ALIGNMENT)
+    else:
+        wide: tl.constexpr = 128 // BITS
+        start = (row >> (wide >> 1)) + (relative >> (wide >> 1))
+        more: tl.constexpr = 0 if ALIGNMENT == 0 else 1
+        limit = (total + wide - 1) // wide
+        plain = realigned(vectors(ptr, start, SITES // wide + more, limit, wide, DTYPE), row, SITES, wide, ALIGNMENT)
+        if KIND == "planes":
+            flat_im = vectors(ptr + plane, start, SITES // wide + more, limit, wide, DTYPE)
+            return plain, realigned(flat_im, row, SITES, wide, ALIGNMENT)
+        else:
+            return plain, plain
+
+
+@triton.jit
+def lanes_of(blocks, rerun: tl.constexpr, CHAINS: tl.constexpr, LANES: tl.constexpr, span):
+    """This program's block, its chains (CHAINS, 1) and the first site of each lane (1, LANES), counted in the block.
+
+    A rerun takes the programs in reverse order: what the pass before it read last is still in the cache.
+    """
+    program = tl.program_id(0)
+    if rerun:
+        program = tl.num_programs(0) - 1 - program
+    chain = (program // blocks).to(tl.int64) * CHAINS + tl.arange(0, CHAINS)
+    return program % blocks, chain[:, None], (tl.arange(0, LANES) * span)[None, :]
+
+
+@triton.jit
+def sites(system, strides, totals, planes, chain, start, relative, left, z, MAIN: tl.constexpr, OFF: tl.constexpr,
+          BITS: tl.constexpr, MAIN_AT: tl.constexpr, OFF_AT: tl.constexpr, EVEN: tl.constexpr, SITES: tl.constexpr,
+          DTYPE: tl.constexpr):  # fmt: skip
+    """m, upper_{i-1} and lower_i of SITES sites of each lane; beyond the chain M = [[1, 0], [0, 0]], which changes nothing.
+
+    `left` is how many sites the chain still has at the block's start; EVEN: the blocks fill the chain exactly.
+    """
+    up_at: tl.constexpr = -1 if OFF_AT < 0 else (128 // BITS - 1 if OFF != "pairs" else 64 // BITS - 1)
+    main_row = chain * strides[0] + start
+    upper_row = chain * strides[1] + start
+    lower_row = chain * strides[2] + start
+    mr, mi = window(system[0], planes[0], main_row, relative, totals[0], MAIN, BITS, MAIN_AT, SITES, DTYPE)
+    ur, ui = window(system[1], planes[1], upper_row - 1, relative, totals[1], OFF, BITS, up_at, SITES, DTYPE)
+    lr, li = window(system[2], planes[2], lower_row, relative, totals[2], OFF, BITS, OFF_AT, SITES, DTYPE)
+    out = ()
+    for j in tl.static_range(SITES):
+        re = mr[j] - z[0]
+        im = (mi[j] if MAIN != "real" else tl.zeros_like(re)) - z[1]
+        a, b, c, d = ur[j], ui[j], lr[j], li[j]
+        if (not EVEN) or j == 0:
+            first = start + relative + j > 0
+            if not EVEN:
+                first = first & (relative + j < left)
+            a = tl.where(first, a, 0.0)
+            b = tl.where(first, b, 0.0)
+        if (not EVEN) or j == SITES - 1:
+            last = relative + j < left - 1
+            c = tl.where(last, c, 0.0)
+            d = tl.where(last, d, 0.0)
+        if not EVEN:
+            inside = relative + j < left
+            re = tl.where(inside, re, 1.0)
+            im = tl.where(inside, im, 0.0)
+        out = out + (re, im, a, b, c, d)
+    return out
+
+
+@triton.jit
+def step_column(s, data, j: tl.constexpr, REAL: tl.constexpr):
+    """M s at site j of a segment."""
+    return column_step(s, data[6 * j], data[6 * j + 1], data[6 * j + 2], data[6 * j + 3], data[6 * j + 4],
+                       data[6 * j + 5], REAL)  # fmt: skip
+
+
+@triton.jit
+def step_row(r, data, j: tl.constexpr, REAL: tl.constexpr):
+    """r M at site j of a segment."""
+    return row_step(r, data[6 * j], data[6 * j + 1], data[6 * j + 2], data[6 * j + 3], data[6 * j + 4],
+                    data[6 * j + 5], REAL)  # fmt: skip
+
+
+@triton.jit
+def from_neighbour(v, boundary, STEP: tl.constexpr):
+    """Lane j takes v of lane j + STEP, and `boundary` (CHAINS, 1) at the end of the block."""
+    chains: tl.constexpr = v[0].shape[0]
+    lanes: tl.constexpr = v[0].shape[1]
+    if lanes == 1:
+        return boundary
+    else:
+        lane = tl.broadcast_to(tl.arange(0, lanes)[None, :], (chains, lanes))
+        edge = lane == (0 if STEP < 0 else lanes - 1)
+        source = tl.where(edge, lane, lane + STEP)
+        out = ()
+        for k in tl.static_range(len(v)):
+            out = out + (tl.where(edge, boundary[k], tl.gather(v[k], source, 1)),)
+        return out
+
+
+@triton.jit
+def unit(v):
+    """v of norm one. Where a recursion reuses the size of a state, the size must not depend on who computed it."""
+    return scaled(v, 1.0 / norm(v))
+
+
+@triton.jit
+def boundary_states(t, s, r):
+    """The column that enters each lane from the left and the row from the right, from its product and the block's own."""
+    prefix = tl.associative_scan(t, 1, earlier_first)
+    column = from_neighbour(matrix_times_column(prefix, s), s, -1)
+    suffix = tl.associative_scan(t, 1, later_first, reverse=True)
+    row = from_neighbour(row_times_matrix(r, suffix), r, 1)
+    return unit(column), unit(row)
+
+
+@triton.jit
+def carried(ptr, index, total, COUNT: tl.constexpr):
+    """COUNT planes of `total` numbers each, at `index`."""
+    out = ()
+    for k in tl.static_range(COUNT):
+        out = out + (tl.load(ptr + k * total + index),)
+    return out
+
+
+@triton.jit
+def side_by_side(parts, COUNT: tl.constexpr):
+    """(CHAINS, LANES, COUNT), COUNT a power of two: the parts become the last axis."""
+    chains: tl.constexpr = parts[0].shape[0]
+    lanes: tl.constexpr = parts[0].shape[1]
+    for level in tl.static_range(COUNT.bit_length() - 1):
+        joined = ()
+        for k in tl.static_range(COUNT >> (level + 1)):
+            pair = tl.join(parts[k], parts[k + (COUNT >> (level + 1))])
+            joined = joined + (tl.reshape(pair, (chains, lanes, 2 << level)),)
+        parts = joined
+    return parts[0]
+
+
+@triton.jit
+def write(ptr, row, relative, parts, low, high, alive, PER_SITE: tl.constexpr, SITES: tl.constexpr,
+          ROUND: tl.constexpr, FULL: tl.constexpr):  # fmt: skip
+    """Write PER_SITE numbers of SITES sites of each lane, of the sites low <= relative + j < high of living chains.
+
+    ROUND: row and high are multiples of four sites, and stores can be wide. FULL: every site is inside.
+    """
+    count: tl.constexpr = PER_SITE * SITES
+    x = side_by_side(parts, count).to(ptr.dtype.element_ty)
+    row = row * PER_SITE
+    high = high * PER_SITE
+    if ROUND:
+        row = (row >> 2) * 4
+        high = (high >> 2) * 4
+    position = (relative * PER_SITE)[:, :, None] + tl.arange(0, count)[None, None, :]
+    mask = alive[:, :, None]
+    if not FULL:
+        mask = mask & (position >= low * PER_SITE) & (position < high)
+    tl.store(ptr + row[:, :, None] + position, x, mask=mask)
+
+
+@triton.jit
+def write_complex(ptr, plane, row, relative, re, im, low, high, alive, KIND: tl.constexpr, SITES: tl.constexpr,
+                  ROUND: tl.constexpr, FULL: tl.constexpr):  # fmt: skip
+    """Write as KIND says; "real" keeps the real parts alone."""
+    if KIND == "pairs":
+        flat = ()
+        for j in tl.static_range(SITES):
+            flat = flat + (re[j], im[j])
+        write(ptr, row, relative, flat, low, high, alive, 2, SITES, ROUND, FULL)
+    else:
+        write(ptr, row, relative, re, low, high, alive, 1, SITES, ROUND, FULL)
+        if KIND == "planes":
+            write(ptr + plane, row, relative, im, low, high, alive, 1, SITES, ROUND, FULL)
+
+
+@triton.jit
+def shift_of(ptr, plane, stride, chain, KIND: tl.constexpr, DTYPE: tl.constexpr):
+    """The shift of each chain, (CHAINS, 1), as (real, imaginary)."""
+    if KIND == "pairs":
+        return tl.load(ptr + 2 * chain * stride).to(DTYPE), tl.load(ptr + 2 * chain * stride + 1).to(DTYPE)
+    elif KIND == "planes":
+        return tl.load(ptr + chain * stride).to(DTYPE), tl.load(ptr + plane + chain * stride).to(DTYPE)
+    else:
+        re = tl.load(ptr + chain * stride).to(DTYPE)
+        return re, tl.zeros_like(re)
+
+
+@triton.jit
+def lane_product(
+    arrays, strides, totals, planes, chain, start, relative, left, z, behind,
+    MAIN: tl.constexpr, OFF: tl.constexpr, BITS: tl.constexpr, MAIN_AT: tl.constexpr, OFF_AT: tl.constexpr,
+    EVEN: tl.constexpr, segments, SITES: tl.constexpr, DTYPE: tl.constexpr, KEEP: tl.constexpr,
+):  # fmt: skip
+    """The normalised product of each lane's M, from its last site to its first.
+
+    KEEP: what lies behind each segment is left in `behind`, at (segment, eight planes, chain and lane).
+    Rescaled every second site: entries of 2^±50 stay in the range of float32.
+    """
+    chains: tl.constexpr = chain.shape[0]
+    lanes: tl.constexpr = relative.shape[1]
+    one = tl.full((chains, lanes), 1.0, DTYPE)
+    o = tl.zeros((chains, lanes), DTYPE)
+    t0, t1, t2, t3, t4, t5, t6, t7 = one, o, o, o, o, o, one, o
+    for i in range(segments):
+        k = segments - 1 - i
+        if KEEP:
+            keep(behind, k, (t0, t1, t2, t3, t4, t5, t6, t7))
+        data = sites(arrays, strides, totals, planes, chain, start, relative + k * SITES, left, z,
+                     MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, SITES, DTYPE)  # fmt: skip
+        upper = (t0, t1, t2, t3)
+        lower = (t4, t5, t6, t7)
+        for j in tl.static_range(SITES):
+            upper = step_row(upper, data, SITES - 1 - j, OFF == "real")
+            lower = step_row(lower, data, SITES - 1 - j, OFF == "real")
+            if j % 2 == 1:
+                c = power_of_two(norm(upper) + norm(lower), DTYPE)
+                upper = scaled(upper, c)
+                lower = scaled(lower, c)
+        t0, t1, t2, t3 = upper[0], upper[1], upper[2], upper[3]
+        t4, t5, t6, t7 = lower[0], lower[1], lower[2], lower[3]
+    return (t0, t1, t2, t3, t4, t5, t6, t7)
+
+
+@triton.jit
+def keep(place, segment, eight):
+    """Leave eight numbers of each lane at `place` (CHAINS, LANES pointers), segment by segment."""
+    size: tl.constexpr = eight[0].shape[0] * eight[0].shape[1]
+    for k in tl.static_range(8):
+        tl.store(place + (segment * 8 + k) * size, eight[k])
+
+
+@triton.jit
+def kept(place, segment):
+    size: tl.constexpr = place.shape[0] * place.shape[1]
+    out = ()
+    for k in tl.static_range(8):
+        out = out + (tl.load(place + (segment * 8 + k) * size),)
+    return out
+
+
+@triton.jit
+def place_of(scratch, CHAINS: tl.constexpr, LANES: tl.constexpr, segments):
+    """Where this program's lanes keep what they need again: lanes side by side, every access coalesced."""
+    own = tl.arange(0, CHAINS)[:, None] * LANES + tl.arange(0, LANES)[None, :]
+    return scratch + tl.program_id(0).to(tl.int64) * (8 * segments * CHAINS * LANES) + own
+
+
+@triton.jit
+def entering(column_carry, row_carry, index, total, CARRY: tl.constexpr, DTYPE: tl.constexpr):
+    """The states that enter a block from the left and from the right, (CHAINS, 1): the chain's ends, or carried."""
+    if CARRY:
+        return carried(column_carry, index, total, 4), carried(row_carry, index, total, 4)
+    else:
+        one = tl.full((index.shape[0], 1), 1.0, DTYPE)
+        o = tl.zeros((index.shape[0], 1), DTYPE)
+        return (one, o, o, o), (one, o, o, o)
+
+
+@triton.jit
+def block_product(
+    main, upper, lower, shift, product_out,
+    chains, n, blocks, segments, main_stride, upper_stride, lower_stride, shift_stride,
+    main_total, upper_total, lower_total, main_plane, upper_plane, lower_plane, shift_plane,
+    MAIN: tl.constexpr, OFF: tl.constexpr, SHIFT: tl.constexpr, BITS: tl.constexpr, MAIN_AT: tl.constexpr,
+    OFF_AT: tl.constexpr, EVEN: tl.constexpr, DTYPE: tl.constexpr,
+    CHAINS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
+):  # fmt: skip
+    """The normalised product of the M of every block: eight planes (chains·blocks)."""
+    span = segments * SITES
+    block, chain, relative = lanes_of(blocks, False, CHAINS, LANES, span)
+    alive = chain < chains
+    chain = tl.minimum(chain, chains - 1)
+    start = block.to(tl.int64) * (LANES * span)
+    left = tl.minimum(n - start, LANES * span + 1).to(tl.int32)
+    z = shift_of(shift, shift_plane, shift_stride, chain, SHIFT, DTYPE)
+    t = lane_product((main, upper, lower), (main_stride, upper_stride, lower_stride),
+                     (main_total, upper_total, lower_total), (main_plane, upper_plane, lower_plane), chain, start,
+                     relative, left, z, product_out, MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, segments, SITES, DTYPE,
+                     False)  # fmt: skip
+    t = tl.associative_scan(t, 1, earlier_first)
+    last = (tl.arange(0, LANES) == LANES - 1)[None, :] & alive
+    at = product_out + chain * blocks + block + tl.zeros_like(relative)
+    for k in tl.static_range(8):
+        tl.store(at + k * (chains.to(tl.int64) * blocks), t[k], mask=last)
+
+
+@triton.jit
+def last_lane(v):
+    """(CHAINS, 1): v of the last lane."""
+    lanes: tl.constexpr = v[0].shape[1]
+    out = ()
+    for k in tl.static_range(len(v)):
+        out = out + (tl.sum(tl.where(tl.arange(0, lanes)[None, :] == lanes - 1, v[k], 0.0), 1, keep_dims=True),)
+    return out
+
+
+@triton.jit
+def first_lane(v):
+    lanes: tl.constexpr = v[0].shape[1]
+    out = ()
+    for k in tl.static_range(len(v)):
+        out = out + (tl.sum(tl.where(tl.arange(0, lanes)[None, :] == 0, v[k], 0.0), 1, keep_dims=True),)
+    return out
+
+
+@triton.jit
+def block_states(product_in, column_out, row_out, chains, blocks, DTYPE: tl.constexpr, LANES: tl.constexpr):
+    """The states that enter every block of a chain from either side; one program a chain, LANES blocks at a time."""
+    total = chains.to(tl.int64) * blocks
+    base = tl.program_id(0).to(tl.int64) * blocks
+    lane = tl.arange(0, LANES)[None, :]
+    one = tl.full((1, 1), 1.0, DTYPE)
+    o = tl.zeros((1, 1), DTYPE)
+    rounds = tl.cdiv(blocks, LANES)
+    s0, s1, s2, s3 = one, o, o, o
+    for i in range(rounds):
+        t = products(product_in + base, i * LANES + lane, blocks, total)
+        t = tl.associative_scan(t, 1, earlier_first)
+        s = (s0, s1, s2, s3)
+        leaving = unit(matrix_times_column(t, s))
+        emit(column_out + base, i * LANES + lane, blocks, total, from_neighbour(leaving, s, -1))
+        s0, s1, s2, s3 = last_lane(leaving)
+    s0, s1, s2, s3 = one, o, o, o
+    for i in range(rounds):
+        t = products(product_in + base, (rounds - 1 - i) * LANES + lane, blocks, total)
+        t = tl.associative_scan(t, 1, later_first, reverse=True)
+        s = (s0, s1, s2, s3)
+        leaving = unit(row_times_matrix(s, t))
+        emit(row_out + base, (rounds - 1 - i) * LANES + lane, blocks, total, from_neighbour(leaving, s, 1))
+        s0, s1, s2, s3 = first_lane(leaving)
+
+
+@triton.jit
+def products(ptr, block, blocks, total):
+    """Eight planes at `block`, the identity beyond the last block."""
+    out = ()
+    for k in tl.static_range(8):
+        out = out + (tl.load(ptr + k * total + block, mask=block < blocks, other=1.0 if k % 6 == 0 else 0.0),)
+    return out
+
+
+@triton.jit
+def emit(ptr, block, blocks, total, v):
+    for k in tl.static_range(len(v)):
+        tl.store(ptr + k * total + block, v[k], mask=block < blocks)
+
+
+@triton.jit
+def block_inhomogeneities(map_in, right_out, left_out, chains, blocks, DTYPE: tl.constexpr, LANES: tl.constexpr):
+    """What the adjoint recursions bring into every block: from the right (map planes 0-3), from the left (4-7)."""
+    total = chains.to(tl.int64) * blocks
+    base = tl.program_id(0).to(tl.int64) * blocks
+    lane = tl.arange(0, LANES)[None, :]
+    o = tl.zeros((1, 1), DTYPE)
+    rounds = tl.cdiv(blocks, LANES)
+    vr, vi = o, o
+    for i in range(rounds):
+        block = (rounds - 1 - i) * LANES + lane
+        f = affine(map_in + base, block, blocks, total)
+        f = tl.associative_scan(f, 1, after, reverse=True)
+        leaving = image(f, (vr, vi))
+        emit(right_out + base, block, blocks, total, from_neighbour(leaving, (vr, vi), 1))
+        vr, vi = first_lane(leaving)
+    vr, vi = o, o
+    for i in range(rounds):
+        block = i * LANES + lane
+        f = affine(map_in + base + 4 * total, block, blocks, total)
+        f = tl.associative_scan(f, 1, after)
+        leaving = image(f, (vr, vi))
+        emit(left_out + base, block, blocks, total, from_neighbour(leaving, (vr, vi), -1))
+        vr, vi = last_lane(leaving)
+
+
+@triton.jit
+def affine(ptr, block, blocks, total):
+    """Four planes at `block`: slope and intercept; the identity beyond the last block."""
+    out = ()
+    for k in tl.static_range(4):
+        out = out + (tl.load(ptr + k * total + block, mask=block < blocks, other=1.0 if k == 0 else 0.0),)
+    return out
+
+
+@triton.jit
+def image(f, v):
+    """f(v) of an affine map."""
+    wr, wi = times(f[0], f[1], v[0], v[1], False)
+    return (wr + f[2], wi + f[3])
+
+
+@triton.jit
+def rows_through(row, data, REAL: tl.constexpr, SITES: tl.constexpr, DTYPE: tl.constexpr):
+    """The rows that enter the sites of a segment from the right, last site first, rescaled every second site."""
+    rows = (row,)
+    for j in tl.static_range(SITES - 1):
+        row = step_row(row, data, SITES - 1 - j, REAL)
+        if j % 2 == 1:
+            row = scaled(row, power_of_two(norm(row), DTYPE))
+        rows = rows + (row,)
+    return rows
+
+
+@triton.jit
+def resolvent_diagonal(
+    main, upper, lower, shift, cotangent, column_carry, row_carry, scratch,
+    result, upper_gradient, lower_gradient, shift_gradient,
+    chains, n, blocks, segments, main_stride, upper_stride, lower_stride, shift_stride, cotangent_stride,
+    main_total, upper_total, lower_total, main_plane, upper_plane, lower_plane, shift_plane, cotangent_plane,
+    result_plane, off_plane,
+    MAIN: tl.constexpr, OFF: tl.constexpr, SHIFT: tl.constexpr, RESULT: tl.constexpr, COTANGENT: tl.constexpr,
+    BITS: tl.constexpr, MAIN_AT: tl.constexpr, OFF_AT: tl.constexpr, EVEN: tl.constexpr, ROUND: tl.constexpr,
+    CARRY: tl.constexpr, DTYPE: tl.constexpr,
+    CHAINS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
+):  # fmt: skip
+    """G of every site; or, with a COTANGENT c of each chain, the gradient of log det: c (H - shift)^-1 on the three diagonals.
+
+    CARRY: column_carry and row_carry hold four planes (chains·blocks) of the states that enter each block.
+    """
+    span = segments * SITES
+    REAL: tl.constexpr = OFF == "real"
+    block, chain, relative = lanes_of(blocks, CARRY, CHAINS, LANES, span)
+    alive = chain < chains
+    chain = tl.minimum(chain, chains - 1)
+    start = block.to(tl.int64) * (LANES * span)
+    left = tl.minimum(n - start, LANES * span + 1).to(tl.int32)
+    z = shift_of(shift, shift_plane, shift_stride, chain, SHIFT, DTYPE)
+    if COTANGENT != "none":
+        w = shift_of(cotangent, cotangent_plane, cotangent_stride, chain, COTANGENT, DTYPE)
+    arrays = (main, upper, lower)
+    strides = (main_stride, upper_stride, lower_stride)
+    totals = (main_total, upper_total, lower_total)
+    planes = (main_plane, upper_plane, lower_plane)
+    behind = place_of(scratch, CHAINS, LANES, segments)
+    t = lane_product(arrays, strides, totals, planes, chain, start, relative, left, z, behind,
+                     MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, segments, SITES, DTYPE, True)  # fmt: skip
+    many = chains.to(tl.int64) * blocks
+    s, r = entering(column_carry, row_carry, chain * blocks + block, many, CARRY, DTYPE)
+    s, r = boundary_states(t, s, r)
+
+    s0, s1, s2, s3 = s
+    sum_r = tl.zeros((CHAINS, LANES), DTYPE)
+    sum_i = sum_r
+    for k in range(segments):
+        at = relative + k * SITES
+        data = sites(arrays, strides, totals, planes, chain, start, at, left, z,
+                     MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, SITES, DTYPE)  # fmt: skip
+        row = row_times_matrix(r, kept(behind, k))
+        rows = rows_through(scaled(row, power_of_two(norm(row), DTYPE)), data, REAL, SITES, DTYPE)
+        s = (s0, s1, s2, s3)
+        re, im, ure, uim, lre, lim = (), (), (), (), (), ()
+        for j in tl.static_range(SITES):
+            row = rows[SITES - 1 - j]
+            leaving = step_column(s, data, j, REAL)
+            dr, di = inner(row, leaving)
+            cr, ci, factor = reciprocal(dr, di, DTYPE)
+            cr, ci = cr * factor, ci * factor
+            if COTANGENT != "none":
+                cr, ci = times(w[0], w[1], cr, ci, False)
+                yr, yi = times(row[2], row[3], s[0], s[1], False)
+                yr, yi = times(yr, yi, cr, ci, False)
+                lre, lim = lre + (yr,), lim + (yi,)
+                xr, xi = times(row[0], row[1], s[2], s[3], False)
+                xr, xi = times(xr, xi, cr, ci, False)
+                ure, uim = ure + (-xr,), uim + (-xi,)
+            gr, gi = times(s[0], s[1], row[0], row[1], False)
+            gr, gi = times(gr, gi, cr, ci, False)
+            re, im = re + (gr,), im + (gi,)
+            if COTANGENT != "none":
+                inside = at + j < left
+                sum_r += tl.where(inside, gr, 0.0)
+                sum_i += tl.where(inside, gi, 0.0)
+            s = leaving
+            if j % 2 == 1:
+                s = scaled(s, power_of_two(norm(s), DTYPE))
+        s0, s1, s2, s3 = s
+        write_complex(result, result_plane, chain * n + start, at, re, im, 0, left, alive, RESULT,
+                      SITES, ROUND, EVEN)  # fmt: skip
+        if COTANGENT != "none":
+            write_complex(lower_gradient, off_plane, chain * (n - 1) + start, at, lre, lim, 0, left - 1, alive, OFF,
+                          SITES, False, False)  # fmt: skip
+            write_complex(upper_gradient, off_plane, chain * (n - 1) + start - 1, at, ure, uim,
+                          1 - tl.minimum(block, 1), left, alive, OFF, SITES, False, False)  # fmt: skip
+    if COTANGENT != "none":
+        index = chain * blocks + block
+        tl.store(shift_gradient + index, -tl.sum(sum_r, 1, keep_dims=True), mask=alive)
+        tl.store(shift_gradient + many + index, -tl.sum(sum_i, 1, keep_dims=True), mask=alive)

@@ -1,0 +1,157 @@
+"""The peers: how the diagonal of the resolvent is computed without this package, or what a part of the job costs."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+LARGEST_DENSE = 1024
+DENSE_COPIES = 8  # bands laid out, summed and made complex, then factors and inverse
+
+
+@dataclass(frozen=True)
+class Peer:
+    """- judged: address of a `resolvent_diagonal` that is gated. - timed: what is timed, if that is only a part of it.
+    - dense: whether it holds N² numbers a chain.
+    """
+
+    label: str
+    framework: str
+    judged: str
+    timed: Callable | None = None
+    dense: bool = False
+
+    def too_much(self, shape: tuple[int, int], memory: int) -> str:
+        """Why this shape is not for this peer; empty if it is."""
+        chains, sites = shape
+        if not self.dense:
+            return ""
+        if sites > LARGEST_DENSE:
+            return f"{self.label} needs sites² numbers a chain; it is timed up to {LARGEST_DENSE} sites, not {sites}"
+        needed = DENSE_COPIES * chains * sites**2 * np.dtype(np.complex64).itemsize
+        if needed > memory:
+            return f"{self.label} needs {needed / 2**30:.3g} GiB, and {memory / 2**30:.3g} GiB are free"
+        return ""
+
+
+def jax_normalised_scan(main, upper, lower, shift):
+    """diag G from `jax.lax.associative_scan` of 2×2 matrices, each product divided by its largest component.
+
+    Leading continuants obey p_i = m_i p_{i−1} − w_{i−1} p_{i−2}, trailing ones x_i = m_i x_{i+1} − w_i x_{i+2}, with
+    w_i = upper_i lower_i, and G_ii = p_{i−1} x_{i+1} / (p_i x_{i+1} − w_i p_{i−1} x_{i+2}), homogeneous in p and in x.
+    """
+    import jax
+    import jax.numpy as jnp
+
+    diagonal = main - shift[..., None] + 0j
+    sizes = (jnp.max(_size(x), -1, keepdims=True, initial=0) for x in (diagonal, upper, lower))
+    per_unit = 1 / functools.reduce(jnp.maximum, sizes)
+    diagonal = _scaled(diagonal, per_unit)
+    products = (upper * per_unit) * (lower * per_unit) + 0j
+    products = jnp.broadcast_to(products, (*diagonal.shape[:-1], products.shape[-1]))
+    nothing = jnp.zeros_like(diagonal[..., :1])
+    before, after = (jnp.concatenate(both, -1) for both in ((nothing, products), (products, nothing)))
+
+    there_and_back = _steps(jnp.stack([diagonal, diagonal[..., ::-1]]), jnp.stack([before, after[..., ::-1]]))
+    p, _, p_before, _ = jax.lax.associative_scan(_later_times_earlier, there_and_back, axis=diagonal.ndim)
+    x = jnp.concatenate([p[1, ..., -2::-1], nothing + 1], -1)
+    x_after = jnp.concatenate([p_before[1, ..., -2::-1], nothing], -1)
+    p, p_before = p[0], p_before[0]
+    return _scaled(p_before * x / (p * x - after * p_before * x_after), per_unit)
+
+
+def _steps(diagonal, products) -> tuple:
+    """[[m, −w], [1, 0]] for every site."""
+    import jax.numpy as jnp
+
+    return diagonal, -products, jnp.ones_like(diagonal), jnp.zeros_like(diagonal)
+
+
+def _later_times_earlier(earlier: tuple, later: tuple) -> tuple:
+    import jax.numpy as jnp
+
+    a, b, c, d = later
+    e, f, g, h = earlier
+    product = a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
+    largest = functools.reduce(jnp.maximum, map(_size, product))
+    return tuple(_scaled(x, 1 / largest) for x in product)
+
+
+def _size(x):
+    """The larger of |Re x| and |Im x|."""
+    import jax.numpy as jnp
+
+    return jnp.maximum(jnp.abs(x.real), jnp.abs(x.imag))
+
+
+def _scaled(x, real):
+    """Two products where complex times real would be promoted to a complex product."""
+    import jax
+
+    return jax.lax.complex(x.real * real, x.imag * real)
+
+
+def jax_single_solve(main, upper, lower, shift, right):
+    """x of (H − z) x = right by `jax.lax.linalg.tridiagonal_solve` (cuSPARSE on CUDA)."""
+    import jax
+    import jax.numpy as jnp
+
+    diagonal = main - shift[..., None] + 0j
+    batch = jnp.broadcast_shapes(diagonal.shape[:-1], upper.shape[:-1], lower.shape[:-1], right.shape[:-1])
+    below, diagonal, above, right = (
+        jnp.broadcast_to(x, (*batch, x.shape[-1])).astype(diagonal.dtype)
+        for x in (_padded(jnp, lower, 1, 0), diagonal, _padded(jnp, upper, 0, 1), right)
+    )
+    return jax.lax.linalg.tridiagonal_solve(below, diagonal, above, right[..., None])[..., 0]
+
+
+def scipy_single_solve(main, upper, lower, shift, right):
+    """x of (H − z) x = right by one call of `scipy.linalg.solve_banded`: a batch is one long chain with its bonds cut."""
+    from scipy.linalg import solve_banded
+
+    diagonal = main - shift[..., None] + np.complex64(0)
+    shape = np.broadcast_shapes(diagonal.shape, right.shape)
+    bands = np.empty((3, *shape), diagonal.dtype)
+    bands[0], bands[1], bands[2] = _padded(np, upper, 1, 0), diagonal, _padded(np, lower, 0, 1)
+    right = np.broadcast_to(right, shape).astype(diagonal.dtype)
+    return solve_banded((1, 1), bands.reshape(3, -1), right.ravel()).reshape(shape)
+
+
+def _padded(numpy, band, before: int, after: int):
+    return numpy.pad(band, [(0, 0)] * (band.ndim - 1) + [(before, after)])
+
+
+def _by_unit_vectors(solve: Callable, main, upper, lower, shift):
+    """diag G from a solver: the solution for the unit vector e_i has G_ii at site i."""
+    sites = main.shape[-1]
+    columns = solve(
+        main[..., None, :], upper[..., None, :], lower[..., None, :], shift[..., None], np.eye(sites, dtype=np.float32)
+    )
+    return columns[..., np.arange(sites), np.arange(sites)]
+
+
+def jax_diagonal_by_solves(main, upper, lower, shift):
+    return _by_unit_vectors(jax_single_solve, main, upper, lower, shift)
+
+
+def scipy_diagonal_by_solves(main, upper, lower, shift):
+    return _by_unit_vectors(scipy_single_solve, main, upper, lower, shift)
+
+
+def _solving_for_main(solve: Callable) -> Callable:
+    """One solve with main on the right: random data of the right shape."""
+
+    def one_solve(main, upper, lower, shift):
+        return solve(main, upper, lower, shift, main)
+
+    return one_solve
+
+
+PEERS = (
+    Peer("associative scan", "jax", f"{__name__}:jax_normalised_scan"),
+    Peer("inverse", "torch", "impl.libraries.tridiagonal:torch_inverse", dense=True),
+    Peer("solve_banded", "numpy", "impl.libraries.tridiagonal:scipy_solve_banded", dense=True),
+    Peer("one tridiagonal_solve", "jax", f"{__name__}:jax_diagonal_by_solves", _solving_for_main(jax_single_solve)),
+    Peer("one solve_banded", "numpy", f"{__name__}:scipy_diagonal_by_solves", _solving_for_main(scipy_single_solve)),
+)

@@ -1,0 +1,113 @@
+"""The table: what was measured of each row, its share of the machine's limit, and its ratio to the peers of the same run."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.benchmarks.clocks import DeviceTime
+from tests.benchmarks.machine import Machine
+from tests.benchmarks.rows import SHIPPED, Row
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """A row's median wall time of one synchronised call and, on CUDA, its device time; `sets` input sets took turns.
+
+    `part`: what was timed is only a part of the row's job, a lower bound.
+    """
+
+    row: Row
+    wall: float
+    device_time: DeviceTime | None
+    machine: Machine
+    sets: int
+    part: bool
+    memory: dict[str, int]
+    versions: dict[str, str]
+
+    @property
+    def seconds(self) -> float:
+        return self.device_time.seconds if self.device_time else self.wall
+
+    @property
+    def limit(self) -> float:
+        return self.row.bytes_at_least / self.machine.bandwidth
+
+    @property
+    def resident(self) -> bool:
+        """Whether all input sets fit into the cache, so that the limit is no limit."""
+        return self.sets * self.row.bytes_at_least <= self.machine.cache
+
+    def record(self) -> dict[str, Any]:
+        """What the JSON keeps beside the wall times."""
+        device = {"device_seconds": self.device_time.seconds, "device_time": self.device_time.method} if self.device_time else {}
+        return {
+            "kernel": self.row.kernel,
+            "direction": self.row.direction,
+            "framework": self.row.framework,
+            "contender": self.row.contender,
+            "shape": list(self.row.shape),
+            **device,
+            "bytes_at_least": self.row.bytes_at_least,
+            "copy_bandwidth_bytes_per_second": self.machine.bandwidth,
+            "limit_seconds": self.limit,
+            "share_of_limit": self.limit / self.seconds,
+            "part_of_the_job": self.part,
+            "input_sets": self.sets,
+            "inputs_fit_the_cache": self.resident,
+            "peak_memory_bytes": None,
+            **self.memory,
+            "device": self.machine.name,
+            "versions": self.versions,
+        }
+
+
+@dataclass
+class Table:
+    """The measurements of a session in their order."""
+
+    measurements: list[Measurement] = field(default_factory=list)
+
+    def add(self, measured: Measurement) -> dict[str, Any]:
+        """Keep it; returns its record, with the peers met so far on the same job."""
+        self.measurements.append(measured)
+        return measured.record() | {"peers": self.peers(measured)}
+
+    def peers(self, measured: Measurement) -> dict[str, dict[str, float]]:
+        """Each peer's median seconds and how many times as long it takes; none for a peer itself."""
+        if measured.row.contender != SHIPPED:
+            return {}
+        return {
+            other.row.contender: {"seconds": other.seconds, "ratio": other.seconds / measured.seconds}
+            for other in self.measurements
+            if other.row.job == measured.row.job and other.row.contender != SHIPPED
+        }
+
+    def lines(self) -> list[str]:
+        header = ("kernel", "direction", "chains x sites", "framework", "contender", "wall", "device", "limit", "times as long")
+        body = [self._cells(measured) for measured in self.measurements]
+        widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
+        return ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in (header, *body)]
+
+    def _cells(self, measured: Measurement) -> tuple[str, ...]:
+        row = measured.row
+        chains, sites = row.shape
+        ratios = (f"{label} {found['ratio']:.3g}" for label, found in self.peers(measured).items())
+        share = "cached" if measured.resident else f"{measured.limit / measured.seconds:.1%}"
+        return (
+            row.kernel,
+            row.direction,
+            f"{chains} x {sites}",
+            row.framework,
+            row.contender,
+            _time(measured.wall),
+            _time(measured.device_time.seconds) if measured.device_time else "",
+            "" if measured.part else share,
+            ", ".join(ratios),
+        )
+
+
+def _time(seconds: float) -> str:
+    for unit, size in (("s", 1.0), ("ms", 1e-3)):
+        if seconds >= size:
+            return f"{seconds / size:.3g} {unit}"
+    return f"{seconds * 1e6:.3g} µs"

@@ -1,0 +1,161 @@
+"""Resolvents whose arithmetic is wrong: what is added, clamped, stored too short, or left to overflow."""
+
+import torch
+
+from tests.defects.chain import advance, diagonal, entries, scale
+from tests.defects.defect import RESOLVENT, defect, defects_in
+
+
+def in_half(x: torch.Tensor, dtype: torch.dtype = torch.float16) -> torch.Tensor:
+    """Both parts of a complex number through 16 bits."""
+    return torch.complex(x.real.to(dtype).to(x.real.dtype), x.imag.to(dtype).to(x.real.dtype))
+
+
+def finite_or_zero(x: torch.Tensor) -> torch.Tensor:
+    return torch.where(torch.isfinite(x.abs()), x, torch.zeros_like(x))
+
+
+@defect(RESOLVENT, "advance", dtype="float64")
+def tiny_added_to_pivot(p, q, m, w, site):
+    """1e-18 on every pivot, "against division by zero" (BK-core). In float32 no entry is small enough to feel it."""
+    following, previous = advance(p, q, m, w, site)
+    return following + 1e-18 * previous, previous
+
+
+@defect(RESOLVENT, "advance")
+def millionth_added_to_pivot(p, q, m, w, site):
+    """1e-6 on every pivot (BK-core)."""
+    following, previous = advance(p, q, m, w, site)
+    return following + 1e-6 * previous, previous
+
+
+@defect(RESOLVENT, "advance")
+def thousandth_added_to_pivot(p, q, m, w, site):
+    """1e-3 on every pivot (BK-core)."""
+    following, previous = advance(p, q, m, w, site)
+    return following + 1e-3 * previous, previous
+
+
+@defect(RESOLVENT, "advance")
+def millionth_added_to_first_pivot(p, q, m, w, site):
+    """1e-6 on the first pivot of a sweep, the others left alone."""
+    following, previous = advance(p, q, m, w, site)
+    return (following if site else following + 1e-6), previous
+
+
+@defect(RESOLVENT, "diagonal")
+def zero_pivot_divided_by(chain):
+    """Pivots as plain numbers, divided by: a zero one makes 0/0, and the non-finite is made zero (BK-core)."""
+    m, w = chain.m, chain.w
+    left, right = [m[..., 0]], [m[..., -1]]
+    for site in range(1, m.shape[-1]):
+        left.append(m[..., site] - w[..., site - 1] / left[-1])
+        right.append(m[..., -1 - site] - w[..., -1 - site] / right[-1])
+    return finite_or_zero(1 / (torch.stack(left, -1) + torch.stack(right, -1).flip(-1) - m))
+
+
+@defect(RESOLVENT, "diagonal", dtype="float64")
+def determinant_overflows_in_long_chains(chain):
+    """Minors of the scaled matrix, never rescaled, overflow at about a thousand sites; non-finite becomes zero (BK-core)."""
+    size = torch.maximum(chain.m.abs(), chain.w.abs().sqrt()).amax(-1, keepdim=True)
+    m, w = chain.m / size, chain.w / size**2
+
+    def minors(m, w):
+        found = [torch.zeros_like(m[..., 0]), torch.ones_like(m[..., 0])]
+        for site in range(m.shape[-1]):
+            found.append(m[..., site] * found[-1] - w[..., site] * found[-2])
+        return torch.stack(found[1:], -1)
+
+    above = minors(16 * m, 256 * torch.cat([0 * w[..., -1:], w[..., :-1]], -1))
+    below = minors(16 * m.flip(-1), 256 * w.flip(-1))
+    return finite_or_zero(16 * above[..., :-1] * below.flip(-1)[..., 1:] / above[..., -1:] / size)
+
+
+@defect(RESOLVENT, "scale")
+def unnormalised_products(p, q, site):
+    """The 2×2 products of the scan are never rescaled (BK-core's scan)."""
+    return torch.ones_like(p.real)
+
+
+@defect(RESOLVENT, "scale")
+def rescaled_every_fourth_site(p, q, site):
+    """Rescaled only now and then: enough for entries of size one, too little for float32 data near 2³⁰."""
+    return scale(p, q, site) if site % 4 == 3 else torch.ones_like(p.real)
+
+
+@defect(RESOLVENT, "scale")
+def rescaled_every_eighth_site(p, q, site):
+    """Rescaled now and then: enough for entries of size one, too little for float32 data near 2¹⁵."""
+    return scale(p, q, site) if site % 8 == 7 else torch.ones_like(p.real)
+
+
+@defect(RESOLVENT, "diagonal")
+def clamped_at_fifty(chain):
+    """|G| clamped at 50 (BK-core)."""
+    exact = diagonal(chain)
+    return exact * torch.clamp(50 / exact.abs(), max=1)
+
+
+@defect(RESOLVENT, "advance")
+def pivots_in_float16(p, q, m, w, site):
+    """The pivots of a sweep are kept in float16."""
+    following, previous = advance(p, q, m, w, site)
+    return in_half(following), in_half(previous)
+
+
+@defect(RESOLVENT, "entries")
+def products_in_bfloat16(main, upper, lower, shift):
+    """upper·lower is stored in bfloat16, main and shift are not."""
+    m, w = entries(main, upper, lower, shift)
+    return m, in_half(w, torch.bfloat16)
+
+
+@defect(RESOLVENT, "diagonal")
+def one_product_in_bfloat16(chain):
+    """One intermediate of one site, the second, is rounded to bfloat16."""
+    exact = diagonal(chain)
+    return torch.cat([exact[..., :1], in_half(exact[..., 1:2], torch.bfloat16), exact[..., 2:]], -1)
+
+
+@defect(RESOLVENT, "entries", dtype="float64")
+def single_precision_inside(main, upper, lower, shift):
+    """Double precision data rounded to single on the way in."""
+    m, w = entries(main, upper, lower, shift)
+    return m.to(torch.complex64).to(m.dtype), w.to(torch.complex64).to(w.dtype)
+
+
+@defect(RESOLVENT, "entries")
+def weak_bonds_cut(main, upper, lower, shift):
+    """A bond whose product is below 1e-6 counts as absent."""
+    m, w = entries(main, upper, lower, shift)
+    return m, torch.where(w.abs() < 1e-6, torch.zeros_like(w), w)
+
+
+@defect(RESOLVENT, "diagonal")
+def noise_of_one_ulp(chain):
+    """Unseeded noise at the last digit, as of a sum whose order nobody fixes."""
+    exact = diagonal(chain)
+    return exact * (1 + torch.finfo(exact.real.dtype).eps * torch.randn_like(exact.real))
+
+
+@defect(RESOLVENT, "diagonal")
+def spectral_density_made_positive(chain):
+    """|Im G|, because a density of states is positive: true of a Hermitian matrix and Im z > 0 only."""
+    exact = diagonal(chain)
+    return torch.complex(exact.real, exact.imag.abs())
+
+
+@defect(RESOLVENT, "diagonal")
+def vanishing_resolvent_dropped(chain):
+    """Im G below 1e-3 of |G| is taken for rounding and dropped."""
+    exact = diagonal(chain)
+    return torch.complex(exact.real, torch.where(exact.imag.abs() < 1e-3 * exact.abs(), 0 * exact.imag, exact.imag))
+
+
+@defect(RESOLVENT, "diagonal")
+def real_part_only(chain):
+    """The imaginary part is lost on the way out."""
+    return diagonal(chain).real + 0j
+
+
+DEFECTS = defects_in(list(vars().values()))

@@ -1,0 +1,77 @@
+"""The suite is judged: every planted defect is falsified, the honest ingredients are not, and a failure explains itself."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from properties.judge import judge, laws_of
+from properties.law import MATHEMATICS, Law
+from properties.laws.universal import gradients_agree, values_agree
+from properties.profiles import PROFILES
+from properties.verdict import FALSIFIED, HOLDS, NOT_CLAIMED
+from tests.defects.chain import HONEST
+from tests.defects.defect import Defect, implementation
+from tests.defects.function import function_of
+from tests.defects.kill_matrix import hunt
+from tests.defects.tridiagonal import DEFECTS, KERNELS
+
+CI = PROFILES["ci"]
+
+
+def _mathematics(candidate) -> tuple[Law, ...]:
+    """Values and gradients first, the rare laws last."""
+    laws = [law for law in laws_of(candidate) if law.kind == MATHEMATICS]
+    return tuple(sorted(laws, key=lambda law: (law is not values_agree, law is not gradients_agree, law.rare)))
+
+
+def _marked(defect: Defect):
+    survives = pytest.mark.xfail(raises=AssertionError, reason=defect.survives) if defect.survives else ()
+    return pytest.param(defect, id=f"{defect.kernel.rpartition('.')[2]}-{defect.name}", marks=survives)
+
+
+@pytest.mark.parametrize("defect", map(_marked, DEFECTS))
+def test_every_planted_defect_is_falsified(defect):
+    assert any(hunt(law, defect.implementation, CI.examples) > 0 for law in _mathematics(defect.implementation))
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_the_undamaged_ingredients_keep_every_law(kernel, dtype):
+    honest = implementation(kernel, function_of(kernel, HONEST), dtype, "honest", "")
+    verdicts = [judge(law, honest, CI) for law in laws_of(honest)]
+    assert {v.law: v.failure or v.status for v in verdicts if v.status not in (HOLDS, NOT_CLAIMED)} == {}
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_defects_have_one_name_each_and_a_story(kernel):
+    names = [defect.name for defect in DEFECTS if defect.kernel == kernel]
+    assert len(set(names)) == len(names)
+    assert all(defect.story.endswith((".", ")")) for defect in DEFECTS)
+
+
+def test_a_failure_names_law_kernel_place_values_gauges_baseline_and_replay(tmp_path):
+    defect = next(d for d in DEFECTS if d.name == "thousandth_added_to_pivot")
+    verdict = judge(values_agree, defect.implementation, CI, tmp_path)
+    assert verdict.status == FALSIFIED
+    told = (
+        r"law falsified: values agree",
+        r"kernel +tridiagonal\.resolvent_diagonal",
+        r"implementation +thousandth_added_to_pivot \[torch, cpu, float32\]",
+        r"found +value\[[\d, ]+\]: got \S+i, expected \S+i ± \S+, error \S+ gauges",
+        r"baseline +plain float32 NumPy errs by \S+ gauges on this input: the input is well posed",
+        r"falsified as float32",
+        r"input +Case\(\d+ sites",
+        rf"replay +gaugeblock replay {re.escape(verdict.replay)} tests\.defects\.rounding:thousandth_added_to_pivot",
+    )
+    places = [re.search(pattern, verdict.failure) for pattern in told]
+    assert all(places), verdict.failure
+    assert [place.start() for place in places] == sorted(place.start() for place in places)
+
+
+def test_the_replayed_case_fails_again(tmp_path):
+    from properties.command import main
+
+    defect = replace(DEFECTS[2])
+    verdict = judge(values_agree, defect.implementation, CI, tmp_path)
+    assert main(["replay", verdict.replay, f"{defect.module}:{defect.name}"]) == 1
