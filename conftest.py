@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from properties.catalogue import FRAMEWORKS, Unavailable, brought, load_framework, peers, shipped
+from properties.catalogue import brought, load_framework, peers, shipped
+from properties.errors import Unavailable
+from properties.frameworks import FRAMEWORKS
 from properties.judge import laws_of
 from properties.kernel import Implementation, Kernel
 from properties.law import Law
@@ -26,9 +28,13 @@ for _profile in PROFILES.values():
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("gaugeblock", "what is judged, and how hard")
     group.addoption("--kernel", default="*", metavar="GLOB", help="kernels by name")
-    group.addoption("--implementation", metavar="MODULE:FUNCTION", help="judge this function instead of what ships here")
+    group.addoption(
+        "--implementation", metavar="MODULE:FUNCTION", help="judge this function instead of what ships here"
+    )
     group.addoption("--framework", choices=FRAMEWORKS, help="one framework only")
-    group.addoption("--device", choices=("cpu", "cuda"), help="one device only; default: cpu, and cuda where there is one")
+    group.addoption(
+        "--device", choices=("cpu", "cuda"), help="one device only; default: cpu, and cuda where there is one"
+    )
     group.addoption("--dtype", help="one dtype only")
     group.addoption("--profile", choices=tuple(PROFILES), default="ci")
 
@@ -67,13 +73,13 @@ def _chosen(kernel: Kernel, config: pytest.Config) -> Iterator:
     for framework, device in _places(config):
         try:
             if address:
-                found = [
-                    brought(kernel, address, framework, device, dtype, None, True) for dtype in _dtypes(kernel, config)
-                ]
+                found = [brought(kernel, address, framework, device, dtype) for dtype in _dtypes(kernel, config)]
             else:
                 found = list(shipped(kernel, framework, device, _dtypes(kernel, config)))
         except Unavailable as reason:
-            yield pytest.param(None, None, id=f"{kernel.name}-{framework}-{device}", marks=pytest.mark.skip(reason=str(reason)))
+            yield pytest.param(
+                None, None, id=f"{kernel.name}-{framework}-{device}", marks=pytest.mark.skip(reason=str(reason))
+            )
         else:
             yield from (_parameter(implementation, law) for implementation in found for law in laws_of(implementation))
 
@@ -83,7 +89,9 @@ def _peers(kernel: Kernel, config: pytest.Config) -> Iterator:
         try:
             found = list(peers(kernel, framework, device, _dtypes(kernel, config)))
         except Unavailable as reason:
-            yield pytest.param(None, id=f"{kernel.name}-{framework}-{device}", marks=pytest.mark.skip(reason=str(reason)))
+            yield pytest.param(
+                None, id=f"{kernel.name}-{framework}-{device}", marks=pytest.mark.skip(reason=str(reason))
+            )
         else:
             yield from (_parameter(implementation) for implementation in found)
 

@@ -1,21 +1,19 @@
-"""Finding implementations: the shipped ones by the kernel's name, the peers by the kernel's table, a user's by address."""
+"""Finding implementations: what ships here by the kernel's name, peers by its table, a user's by address."""
 
 import importlib
 import importlib.util
 import inspect
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
-from properties.frameworks import FRAMEWORKS, Framework, framework
-from properties.kernel import Implementation, Kernel, Peer, Variant
+from properties.errors import Unavailable
+from properties.frameworks import Framework, framework
+from properties.kernel import Implementation, Kernel
 from reference.numbers import ARITHMETICS, Arithmetic
 
 _LIBRARY_OF = {"torch": "torch", "jax": "jax", "numpy": "numpy"}
-
-
-class Unavailable(Exception):
-    """A framework, device or function is not there; the message says what is missing and how to get it."""
 
 
 def load_framework(name: str, device: str) -> Framework:
@@ -37,39 +35,38 @@ def shipped(kernel: Kernel, framework_name: str, device: str, dtypes: tuple[str,
     function = load_function(address)
     for dtype in dtypes:
         if dtype in kernel.dtypes:
-            yield _implementation(
-                kernel, function, adapter, device, ARITHMETICS[dtype], dtype, "gaugeblock", address, "shipped"
-            )
+            arithmetic = ARITHMETICS[dtype]
+            yield Implementation(kernel, function, adapter, device, dtype, arithmetic, "gaugeblock", address, "shipped")
         for variant in kernel.variants:
             if variant.dtype == dtype:
-                yield _variant(kernel, function, adapter, device, variant, address)
+                label, arithmetic = f"gaugeblock, {variant.label}", variant.arithmetic
+                plain = Implementation(kernel, function, adapter, device, dtype, arithmetic, label, address, "shipped")
+                yield replace(plain, options=variant.options)
 
 
 def peers(kernel: Kernel, framework_name: str, device: str, dtypes: tuple[str, ...]) -> Iterator[Implementation]:
     """Other libraries' implementations of the kernel in that framework. Raises `Unavailable`."""
     for peer in kernel.peers:
-        if peer.framework == framework_name and (device == "cpu" or framework_name != "numpy"):
-            adapter = load_framework(framework_name, device)
-            for dtype in dtypes:
-                if dtype in peer.dtypes:
-                    yield _peer(kernel, peer, adapter, device, dtype)
+        if peer.framework != framework_name:
+            continue
+        adapter = load_framework(framework_name, device)
+        function = load_function(peer.address)
+        for dtype in dtypes:
+            if dtype in peer.dtypes:
+                arithmetic = ARITHMETICS[dtype]
+                found = Implementation(kernel, function, adapter, device, dtype, arithmetic, peer.label, peer.address)
+                yield replace(found, origin="library", longest=peer.longest)
 
 
 def brought(
-    kernel: Kernel,
-    address: str,
-    framework_name: str,
-    device: str,
-    dtype: str,
-    arithmetic: str | None,
-    differentiable: bool,
+    kernel: Kernel, address: str, framework_name: str, device: str, dtype: str, arithmetic: str | None = None
 ) -> Implementation:
-    """A user's function. `arithmetic` names one of ARITHMETICS where it is not that of the dtype. Raises `Unavailable`."""
+    """A user's function; `arithmetic` names one of ARITHMETICS if not that of the dtype. Raises `Unavailable`."""
     adapter = load_framework(framework_name, device)
     function = load_function(address)
-    declared = _arithmetic(arithmetic or dtype)
     accepts_arrays(function, address, kernel)
-    return Implementation(kernel, function, adapter, device, dtype, declared, address, address, "user", differentiable)
+    declared = _arithmetic(arithmetic or dtype)
+    return Implementation(kernel, function, adapter, device, dtype, declared, address, address)
 
 
 def load_function(address: str) -> Callable:
@@ -96,7 +93,7 @@ def accepts_arrays(function: Callable, address: str, kernel: Kernel) -> None:
     except TypeError as error:
         wanted = ", ".join(kernel.arguments)
         raise Unavailable(
-            f"implementation: {kernel.name} is called with ({wanted}), but {address} has the signature {signature}: {error}"
+            f"implementation: {kernel.name} is called with ({wanted}), but {address} takes {signature}: {error}"
         ) from error
 
 
@@ -127,39 +124,3 @@ def _arithmetic(name: str) -> Arithmetic:
     if name not in ARITHMETICS:
         raise Unavailable(f"arithmetic: expected one of {', '.join(ARITHMETICS)}, got {name!r}")
     return ARITHMETICS[name]
-
-
-def _variant(
-    kernel: Kernel, function: Callable, adapter: Framework, device: str, variant: Variant, address: str
-) -> Implementation:
-    label = f"gaugeblock, {variant.label}"
-    return _implementation(
-        kernel, function, adapter, device, variant.arithmetic, variant.dtype, label, address, "shipped", variant.options
-    )
-
-
-def _peer(kernel: Kernel, peer: Peer, adapter: Framework, device: str, dtype: str) -> Implementation:
-    function = load_function(peer.address)
-    return _implementation(
-        kernel, function, adapter, device, ARITHMETICS[dtype], dtype, peer.label, peer.address, "library"
-    )
-
-
-def _implementation(
-    kernel: Kernel,
-    function: Callable,
-    adapter: Framework,
-    device: str,
-    arithmetic: Arithmetic,
-    dtype: str,
-    label: str,
-    address: str,
-    origin: str,
-    options=None,
-) -> Implementation:
-    return Implementation(
-        kernel, function, adapter, device, dtype, arithmetic, label, address, origin, options=dict(options or {})
-    )
-
-
-__all__ = ["FRAMEWORKS", "Unavailable", "brought", "load_framework", "load_function", "peers", "shipped"]

@@ -9,7 +9,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from properties.catalogue import FRAMEWORKS, Unavailable, brought, load_framework, load_function, peers, shipped
+from properties.catalogue import brought, load_framework, load_function, peers, shipped
+from properties.errors import Unavailable
+from properties.frameworks import FRAMEWORKS
 from properties.judge import judge_all, laws_of
 from properties.kernel import Implementation, Kernel
 from properties.law import Falsified, NotClaimed
@@ -20,6 +22,7 @@ from properties.systems import all_kernels, kernels_matching
 from properties.verdict import Verdict, exit_status
 from reference.numbers import ARITHMETICS
 
+LONGEST = 5000  # sites or steps asked of a user's kernel, which may well be dense or a loop
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
@@ -28,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return options.run(options)
-    except (Unavailable, ValueError, FileNotFoundError) as error:
+    except Unavailable as error:
         print(f"gaugeblock: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -56,18 +59,7 @@ def check(options: argparse.Namespace) -> int:
     """Judge a user's kernel on the mathematics; manners count with --strict."""
     kernel = _one_kernel(options.kernel)
     dtypes = [options.dtype] if options.dtype else list(kernel.dtypes)
-    implementations = [
-        brought(
-            kernel,
-            options.implementation,
-            options.framework,
-            options.device,
-            d,
-            options.arithmetic,
-            not options.no_gradient,
-        )
-        for d in dtypes
-    ]
+    implementations = [_brought(kernel, dtype, options) for dtype in dtypes]
     return exit_status(_judge(implementations, options, Screen()), options.strict)
 
 
@@ -78,7 +70,7 @@ def replay(options: argparse.Namespace) -> int:
     implementation = _replayed(kernel, stored, options.implementation)
     law = next((law for law in laws_of(implementation) if law.name == stored.law), None)
     if law is None:
-        raise ValueError(f"{options.file}: {stored.kernel} has no law {stored.law!r}")
+        raise Unavailable(f"{options.file}: {stored.kernel} has no law {stored.law!r}")
     screen = Screen()
     try:
         worst = law(implementation, stored.case)
@@ -111,6 +103,11 @@ def _judge(implementations: list[Implementation], options: argparse.Namespace, s
     for path in write_report(options.report, verdicts, screen.environment(implementations), profile):
         screen.written(path)
     return verdicts
+
+
+def _brought(kernel: Kernel, dtype: str, options: argparse.Namespace) -> Implementation:
+    found = brought(kernel, options.implementation, options.framework, options.device, dtype, options.arithmetic)
+    return replace(found, differentiable=not options.no_gradient, longest=options.longest)
 
 
 def _candidates(kernel: Kernel, framework_name: str, options: argparse.Namespace) -> list[Implementation]:
@@ -157,7 +154,7 @@ def _arithmetics(kernel: Kernel):
 def _one_kernel(name: str) -> Kernel:
     found = kernels_matching(name)
     if len(found) > 1:
-        raise ValueError(f"kernel: expected one kernel, {name!r} matches {', '.join(k.name for k in found)}")
+        raise Unavailable(f"kernel: expected one kernel, {name!r} matches {', '.join(k.name for k in found)}")
     return found[0]
 
 
@@ -183,6 +180,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     checking.add_argument("--no-gradient", action="store_true", help="judge values only")
     checking.add_argument("--strict", action="store_true", help="manners count too")
+    checking.add_argument(
+        "--longest", type=int, default=LONGEST, metavar="N", help=f"longest chain or sequence judged; default {LONGEST}"
+    )
     _common(checking, run=check)
 
     replaying = commands.add_parser("replay", help="judge a stored case again")

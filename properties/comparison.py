@@ -25,7 +25,8 @@ class Discrepancy:
     def __str__(self) -> str:
         place = f"[{', '.join(map(str, self.index))}]" if self.index else ""
         return (
-            f"{self.output}{place}: got {_number(self.actual)}, expected {_number(self.expected)} ± {self.tolerance:.3g}, "
+            f"{self.output}{place}: got {_number(self.actual)}, "
+            f"expected {_number(self.expected)} ± {self.tolerance:.3g}, "
             f"error {self.error:.4g} gauges ({self.count} of {self.size} elements outside)"
         )
 

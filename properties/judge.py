@@ -61,7 +61,7 @@ def judge_all(
     folder: Path | None = None,
     started: Callable[[Law], None] = lambda law: None,
 ) -> Iterator[Verdict]:
-    """A verdict for every law, as it is reached. `started` is told which law is at work; replay files go to `folder`."""
+    """A verdict for every law, as it is reached. `started` hears which law is at work; replay files go to `folder`."""
     for law in laws_of(implementation):
         started(law)
         yield judge(law, implementation, profile, folder)
@@ -114,7 +114,7 @@ def search(law: Law, implementation: Implementation, settings: hypothesis.settin
     @settings
     @given(implementation.kernel.inputs(implementation.dtype))
     def example(drawn: Case) -> None:
-        case = law.adapt(drawn) if law.adapt else drawn
+        case = law.adapt(drawn, implementation) if law.adapt else drawn
         try:
             worst = law(implementation, case)
         except Falsified as found:

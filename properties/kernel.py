@@ -25,7 +25,7 @@ NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Inputs in float64, complex128 or integers, exactly representable in `dtype`; a seed for whatever a law still draws."""
+    """Inputs in float64, complex128 or integers, exact in `dtype`; a seed for whatever a law still draws."""
 
     inputs: tuple[np.ndarray, ...]
     dtype: str
@@ -48,7 +48,8 @@ class Case:
         return hash(self.key)
 
     def __repr__(self) -> str:
-        return f"Case({self.drawn or 'shapes ' + ', '.join(str(a.shape) for a in self.inputs)}, {self.dtype}, seed {self.seed})"
+        shapes = ", ".join(str(array.shape) for array in self.inputs)
+        return f"Case({self.drawn or 'shapes ' + shapes}, {self.dtype}, seed {self.seed})"
 
     def random(self) -> np.random.Generator:
         return np.random.default_rng(self.seed)
@@ -79,21 +80,24 @@ class Variant:
 
 @dataclass(frozen=True)
 class Peer:
-    """Somebody else's implementation: what it is called, its framework, the address of the adapter, its dtypes."""
+    """Somebody else's implementation: what it is called, its framework, the address of the adapter, its dtypes, and the
+    longest chain or sequence that is asked of it."""
 
     label: str
     framework: str
     address: str
     dtypes: tuple[str, ...] = ("float32", "float64")
+    longest: int = 1000
 
 
 @dataclass(frozen=True, eq=False)
 class Kernel:
-    """The contract of one kernel. `name` is "system.function": the address of the reference and of every implementation.
+    """The contract of one kernel. `name` is "system.function": the address of reference and implementations.
 
     - inputs(dtype): strategy of cases. - core: number of trailing axes of each input that are not batch axes.
     - laws: beyond the universal ones. - distance: |a − b|, or the distance modulo a period.
-    - refuses: bad inputs. - empty(dtype): cases with axes of length zero. - vacuous_limit: share of vacuous examples allowed.
+    - refuses: bad inputs. - empty(dtype): cases with axes of length zero.
+    - vacuous_limit: share of vacuous examples above which the contract itself fails.
     """
 
     name: str
@@ -140,7 +144,10 @@ class Kernel:
 
 @dataclass(frozen=True, eq=False)
 class Implementation:
-    """A function that claims to keep a kernel's contract, in one framework, on one device, in one arithmetic."""
+    """A function that claims to keep a kernel's contract, in one framework, on one device, in one arithmetic.
+
+    `longest` bounds the chains and sequences that are asked of it; None asks for all that the contract promises.
+    """
 
     kernel: Kernel
     function: Callable
@@ -152,6 +159,7 @@ class Implementation:
     address: str
     origin: str = "user"
     differentiable: bool = True
+    longest: int | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -172,7 +180,7 @@ class Implementation:
     def gradients(
         self, case: Case, arrays: tuple | None = None, cotangents: tuple[np.ndarray, ...] | None = None
     ) -> tuple[np.ndarray | None, ...]:
-        """One gradient per input (None for an integer input), for the case's cotangents; NotClaimed if there are none."""
+        """One gradient per input (None for an integer input), for the case's cotangents; NotClaimed if none."""
         if self.kernel.reference_vjp is None:
             raise NotClaimed("the kernel has no gradient")
         if not self.differentiable:

@@ -31,7 +31,7 @@ class Law:
 
     - kind: "mathematics" counts for everyone; "manners" (refusing bad input, empty axes …) counts for what ships here.
     - judged: whose gauge decides whether a case is vacuous: "values", "gradients" or None (no gauge involved).
-    - adapt: makes a drawn case fit the law's hypothesis (a Hermitian matrix, a long chain).
+    - adapt(case, implementation): makes a drawn case fit the law's hypothesis (a Hermitian matrix, a long chain).
     - rare: an expensive or input-independent law, run on the profile's small number of cases.
     """
 
@@ -40,7 +40,7 @@ class Law:
     function: Callable[["Implementation", "Case"], float]
     kind: Literal["mathematics", "manners"]
     judged: Literal["values", "gradients"] | None
-    adapt: Callable[["Case"], "Case"] | None
+    adapt: Callable[["Case", "Implementation"], "Case"] | None
     rare: bool
 
     def __call__(self, implementation: "Implementation", case: "Case") -> float:
@@ -53,7 +53,7 @@ class Law:
 def law(
     kind: Literal["mathematics", "manners"] = MATHEMATICS,
     judged: Literal["values", "gradients"] | None = "values",
-    adapt: Callable[["Case"], "Case"] | None = None,
+    adapt: Callable[["Case", "Implementation"], "Case"] | None = None,
     rare: bool = False,
 ) -> Callable[[Callable], Law]:
     """Make a law of a function; its name is the function's, its statement the docstring's first line."""

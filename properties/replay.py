@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from properties.errors import Unavailable
 from properties.kernel import Case, Implementation
 from properties.law import Law
 
@@ -68,17 +69,19 @@ def write_replay(folder: Path, law: Law, implementation: Implementation, case: C
 
 
 def read_replay(path: Path) -> Replay:
-    """Raises ValueError for a file that is not a replay of this format, FileNotFoundError for none."""
+    """Raises `Unavailable` where there is no file, or not a replay of this format."""
+    if not path.is_file():
+        raise Unavailable(f"replay: there is no file {path}")
     try:
         with np.load(path, allow_pickle=False) as stored:
             header = json.loads(str(stored["header"]))
             inputs = tuple(stored[f"input_{i}"] for i in range(len(stored.files) - 1))
     except (KeyError, ValueError, EOFError, zipfile.BadZipFile, json.JSONDecodeError) as error:
-        raise ValueError(
+        raise Unavailable(
             f"{path}: expected a replay file (.npz written by gaugeblock), got something else: {error}"
         ) from error
     if header.get("format") != FORMAT:
-        raise ValueError(f"{path}: expected replay format {FORMAT}, got {header.get('format')!r}")
+        raise Unavailable(f"{path}: expected replay format {FORMAT}, got {header.get('format')!r}")
     case = Case(inputs, header["dtype"], header["seed"], header["case_options"], header["drawn"])
     same = ("kernel", "law", "framework", "device", "dtype", "arithmetic", "address", "label", "origin")
     return Replay(case=case, options=header["implementation_options"], **{name: header[name] for name in same})

@@ -64,7 +64,8 @@ class Screen:
         self.console.print(_one_line(self.environment(implementations)), style="dim")
         kernels = len({i.kernel.name for i in implementations})
         self.console.print(
-            f"{len(implementations)} implementations of {kernels} kernels, profile {profile.name}: {profile.examples} examples a law"
+            f"{len(implementations)} implementations of {kernels} kernels, "
+            f"profile {profile.name}: {profile.examples} examples a law"
         )
 
     def environment(self, implementations: Sequence[Implementation]) -> dict[str, str]:
@@ -118,18 +119,11 @@ class Screen:
         self.console.print(f"written: {path}", style="dim")
 
     def kernels(self, kernels: Sequence[Kernel]) -> None:
-        table = Table(title="kernels", title_justify="left")
-        for heading in ("kernel", "arguments", "dtypes", "particular laws", "libraries judged"):
-            table.add_column(heading)
         for kernel in kernels:
-            table.add_row(
-                kernel.name,
-                ", ".join(kernel.arguments),
-                ", ".join(kernel.dtypes),
-                ", ".join(law.name for law in kernel.laws),
-                ", ".join(peer.label for peer in kernel.peers),
-            )
-        self.console.print(table)
+            self.console.print(f"[bold]{kernel.name}[/]({', '.join(kernel.arguments)})  {', '.join(kernel.dtypes)}")
+            self.console.print(f"    its own laws: {', '.join(law.name for law in kernel.laws)}", style="dim")
+            if kernel.peers:
+                self.console.print(f"    judged beside it: {', '.join(p.label for p in kernel.peers)}", style="dim")
 
 
 def write_report(
@@ -188,8 +182,9 @@ def _page(verdicts: Sequence[Verdict], environment: dict[str, str], profile: Pro
         )
     head = "".join(f"<th>{name}</th>" for name in (*headings, *numbers, "note"))
     style = (
-        "body{font:14px system-ui;margin:2em}table{border-collapse:collapse}td,th{padding:.3em .7em;border-bottom:1px solid #ddd;"
-        "text-align:left;vertical-align:top}pre{margin:0;white-space:pre-wrap}.falsified td{background:#fde8e8}"
+        "body{font:14px system-ui;margin:2em}table{border-collapse:collapse}"
+        "td,th{padding:.3em .7em;border-bottom:1px solid #ddd;text-align:left;vertical-align:top}"
+        "pre{margin:0;white-space:pre-wrap}.falsified td{background:#fde8e8}"
         ".vacuous td{background:#fff6d8}.not-claimed td{color:#888}"
     )
     return (

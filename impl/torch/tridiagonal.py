@@ -16,6 +16,9 @@ from impl.torch.flat import FlatKernel
 
 __all__ = ["log_determinant", "resolvent_diagonal"]
 
+# chains·sites³ up to which a dense inverse on the CPU is faster than the O(N) recursion: one chain of 32 sites.
+INVERSE_WORK = 32**3
+
 
 def resolvent_diagonal(
     main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor | complex, *, precision: str | None = None
@@ -31,8 +34,11 @@ def resolvent_diagonal(
     for mixed precisions; `ValueError` for shapes that do not fit, mixed devices and an unknown precision.
     Source: Usmani, Inversion of a tridiagonal Jacobi matrix, 1994, with pivots in homogeneous form.
     """
-    batch, arrays, internal = _flat(main, upper, lower, shift, precision)
-    sites = arrays[0].shape[-1]
+    named, internal, batch = _checked(main, upper, lower, shift, precision)
+    sites = main.shape[-1]
+    if main.device.type == "cpu" and math.prod(batch) * sites**3 <= INVERSE_WORK:
+        return _by_inverse(**named)
+    arrays = _flat(named, batch)
     if arrays[0].numel() == 0:
         return _nothing(*arrays).reshape(*batch, sites)
     return _kernel("resolvent_diagonal", internal, arrays[0].device)(*arrays).reshape(*batch, sites)
@@ -45,7 +51,8 @@ def log_determinant(
 
     Arguments and errors as for `resolvent_diagonal`. **Returns**: (…), complex. ∂ log det/∂main = diag G.
     """
-    batch, arrays, internal = _flat(main, upper, lower, shift, precision)
+    named, internal, batch = _checked(main, upper, lower, shift, precision)
+    arrays = _flat(named, batch)
     if arrays[0].numel() == 0:
         return _nothing(*arrays).sum(-1).reshape(batch)
     return _kernel("log_determinant", internal, arrays[0].device)(*arrays).reshape(batch)
@@ -67,23 +74,31 @@ def _nothing(main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor) -> Tenso
     return connected.to(main.dtype.to_complex())
 
 
-def _flat(
+def _by_inverse(main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor) -> Tensor:
+    """From the dense inverse in double: for little work, what counts is the number of tensor operations."""
+    on_diagonal = (main.to(torch.complex128) - shift.to(torch.complex128).unsqueeze(-1)).diag_embed()
+    dense = on_diagonal + upper.diag_embed(1) + lower.diag_embed(-1)
+    return torch.linalg.inv_ex(dense).inverse.diagonal(dim1=-2, dim2=-1).to(main.dtype.to_complex())
+
+
+def _checked(
     main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor | complex, precision: str | None
-) -> tuple[torch.Size, list[Tensor], torch.dtype]:
-    """The batch shape, the arrays as (B, N), (B, N−1), (B, N−1), (B), and the dtype to compute in."""
+) -> tuple[dict[str, Tensor], torch.dtype, torch.Size]:
+    """The arrays by name, the real dtype to compute in, and the batch shape."""
     for name, array in (("main", main), ("upper", upper), ("lower", lower)):
         if not isinstance(array, Tensor):
             raise TypeError(f"{name}: expected a torch.Tensor, got {type(array).__name__}")
-    shift = _as_tensor(shift, main)
-    named = {"main": main, "upper": upper, "lower": lower, "shift": shift}
-    internal = _internal(named, precision)
-    batch = _batch_shape(named)
+    named = {"main": main, "upper": upper, "lower": lower, "shift": _as_tensor(shift, main)}
+    return named, _internal(named, precision), _batch_shape(named)
+
+
+def _flat(named: dict[str, Tensor], batch: torch.Size) -> list[Tensor]:
+    """The arrays as (B, N), (B, N−1), (B, N−1), (B)."""
     rows = math.prod(batch)
-    arrays = [
+    return [
         x.expand(*batch, x.shape[-1]).reshape(rows, x.shape[-1]) if name != "shift" else x.expand(batch).reshape(rows)
         for name, x in named.items()
     ]
-    return batch, arrays, internal
 
 
 def _as_tensor(shift: Tensor | complex, main: Tensor) -> Tensor:

@@ -304,6 +304,8 @@ def unit(v):
 @triton.jit
 def boundary_states(t, s, r):
     """The column that enters each lane from the left and the row from the right, from its product and the block's own."""
+    if t[0].shape[1] == 1:
+        return unit(s), unit(r)
     prefix = tl.associative_scan(t, 1, earlier_first)
     column = from_neighbour(matrix_times_column(prefix, s), s, -1)
     suffix = tl.associative_scan(t, 1, later_first, reverse=True)
@@ -478,7 +480,7 @@ def block_product(
     last = (tl.arange(0, LANES) == LANES - 1)[None, :] & alive
     at = product_out + chain * blocks + block + tl.zeros_like(relative)
     for k in tl.static_range(8):
-        tl.store(at + k * (chains.to(tl.int64) * blocks), t[k], mask=last)
+        tl.store(at + k * (chains * blocks), t[k], mask=last)
 
 
 @triton.jit
@@ -503,7 +505,7 @@ def first_lane(v):
 @triton.jit
 def block_states(product_in, column_out, row_out, chains, blocks, DTYPE: tl.constexpr, LANES: tl.constexpr):
     """The states that enter every block of a chain from either side; one program a chain, LANES blocks at a time."""
-    total = chains.to(tl.int64) * blocks
+    total = chains * blocks
     base = tl.program_id(0).to(tl.int64) * blocks
     lane = tl.arange(0, LANES)[None, :]
     one = tl.full((1, 1), 1.0, DTYPE)
@@ -545,7 +547,7 @@ def emit(ptr, block, blocks, total, v):
 @triton.jit
 def block_inhomogeneities(map_in, right_out, left_out, chains, blocks, DTYPE: tl.constexpr, LANES: tl.constexpr):
     """What the adjoint recursions bring into every block: from the right (map planes 0-3), from the left (4-7)."""
-    total = chains.to(tl.int64) * blocks
+    total = chains * blocks
     base = tl.program_id(0).to(tl.int64) * blocks
     lane = tl.arange(0, LANES)[None, :]
     o = tl.zeros((1, 1), DTYPE)
@@ -629,7 +631,7 @@ def resolvent_diagonal(
     behind = place_of(scratch, CHAINS, LANES, segments)
     t = lane_product(arrays, strides, totals, planes, chain, start, relative, left, z, behind,
                      MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, segments, SITES, DTYPE, True)  # fmt: skip
-    many = chains.to(tl.int64) * blocks
+    many = chains * blocks
     s, r = entering(column_carry, row_carry, chain * blocks + block, many, CARRY, DTYPE)
     s, r = boundary_states(t, s, r)
 
@@ -678,5 +680,294 @@ def resolvent_diagonal(
                           1 - tl.minimum(block, 1), left, alive, OFF, SITES, False, False)  # fmt: skip
     if COTANGENT != "none":
         index = chain * blocks + block
+        tl.store(shift_gradient + index, -tl.sum(sum_r, 1, keep_dims=True), mask=alive)
+        tl.store(shift_gradient + many + index, -tl.sum(sum_i, 1, keep_dims=True), mask=alive)
+
+
+@triton.jit
+def log_determinant(
+    main, upper, lower, shift, column_carry, growth_out, turns_out, end_out,
+    chains, n, blocks, segments, main_stride, upper_stride, lower_stride, shift_stride,
+    main_total, upper_total, lower_total, main_plane, upper_plane, lower_plane, shift_plane,
+    MAIN: tl.constexpr, OFF: tl.constexpr, SHIFT: tl.constexpr, BITS: tl.constexpr, MAIN_AT: tl.constexpr,
+    OFF_AT: tl.constexpr, EVEN: tl.constexpr, CARRY: tl.constexpr, DTYPE: tl.constexpr,
+    CHAINS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
+):  # fmt: skip
+    """Per block: log of the growth of the column's norm, turns of its phase past ±π, and the column that leaves it.
+
+    log p_{N-1} is the sum of the growths, plus the logarithm of the last column's p over its norm; the principal
+    logarithms of the pivots p_i / p_{i-1} sum to it plus 2πi a turn. growth (chains·blocks) in float64, turns in int32,
+    end: four planes (chains·blocks).
+    """
+    span = segments * SITES
+    block, chain, relative = lanes_of(blocks, False, CHAINS, LANES, span)
+    alive = chain < chains
+    chain = tl.minimum(chain, chains - 1)
+    start = block.to(tl.int64) * (LANES * span)
+    left = tl.minimum(n - start, LANES * span + 1).to(tl.int32)
+    z = shift_of(shift, shift_plane, shift_stride, chain, SHIFT, DTYPE)
+    arrays = (main, upper, lower)
+    strides = (main_stride, upper_stride, lower_stride)
+    totals = (main_total, upper_total, lower_total)
+    planes = (main_plane, upper_plane, lower_plane)
+    t = lane_product(arrays, strides, totals, planes, chain, start, relative, left, z, growth_out,
+                     MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, segments, SITES, DTYPE, False)  # fmt: skip
+    many = chains * blocks
+    index = chain * blocks + block
+    s, _ = entering(column_carry, column_carry, index, many, CARRY, DTYPE)
+    prefix = tl.associative_scan(t, 1, earlier_first)
+    s = unit(from_neighbour(matrix_times_column(prefix, s), s, -1))
+
+    s0, s1, s2, s3 = s
+    entered = norm(s)
+    exponent = tl.zeros((CHAINS, LANES), tl.int32)
+    turns = exponent
+    for k in range(segments):
+        data = sites(arrays, strides, totals, planes, chain, start, relative + k * SITES, left, z,
+                     MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, SITES, DTYPE)  # fmt: skip
+        s = (s0, s1, s2, s3)
+        for j in tl.static_range(SITES):
+            leaving = step_column(s, data, j, OFF == "real")
+            inside = relative + k * SITES + j < left
+            turns += tl.where(inside, turn(s[0], s[1], leaving[0], leaving[1]), 0)
+            s = leaving
+            if j % 2 == 1:
+                size = norm(s)
+                exponent += binary_exponent(size, DTYPE)
+                s = scaled(s, power_of_two(size, DTYPE))
+        s0, s1, s2, s3 = s
+    ratio = (norm((s0, s1, s2, s3)) / entered).to(tl.float64)
+    growth = tl.log(ratio) + exponent.to(tl.float64) * tl.full((1, 1), 0.6931471805599453, tl.float64)  # ln 2
+    tl.store(growth_out + index, tl.sum(growth, 1, keep_dims=True), mask=alive)
+    tl.store(turns_out + index, tl.sum(turns, 1, keep_dims=True), mask=alive)
+    end = last_lane((s0, s1, s2, s3))
+    for k in tl.static_range(4):
+        tl.store(end_out + k * many + index, end[k], mask=alive)
+
+
+@triton.jit
+def binary_exponent(size, DTYPE: tl.constexpr):
+    """e for size = f 2^e, 1 <= f < 2."""
+    if DTYPE == tl.float32:
+        return (size.to(tl.int32, bitcast=True) >> 23) - 127
+    else:
+        return ((size.to(tl.int64, bitcast=True) >> 52) - 1023).to(tl.int32)
+
+
+@triton.jit
+def turn(ar, ai, br, bi):
+    """(arg a + arg(b/a) - arg b) / 2π for principal arguments: 1, 0 or -1.
+
+    Going counter-clockwise the cut is crossed from above to below, clockwise from below to above; the negative real
+    axis belongs to the upper side, so that half a turn from it to the positive one crosses too.
+    """
+    cross = ar * bi - ai * br
+    half_turn = (ai == 0) & (bi == 0) & (ar < 0) & (br > 0)
+    forward = ((cross > 0) & (ai >= 0) & (bi < 0)) | half_turn
+    backward = (cross < 0) & (ai < 0) & (bi >= 0)
+    return forward.to(tl.int32) - backward.to(tl.int32)
+
+
+@triton.jit
+def adjoint_segment(s, rows, sizes, data, g, V, REAL: tl.constexpr, SITES: tl.constexpr, DTYPE: tl.constexpr):
+    """One segment from left to right: what both adjoint recursions need of its states.
+
+    With everything scaled to norm one (c_i of the columns, k_i of the rows) the adjoint recursions read, free of pivots,
+
+        Λ_i = -g_i (x_{i+1}/Δ_i)² + lower_i c_i² Υ_{i+1},    Υ_i = upper_{i-1} Λ_i    (right to left),
+        M_i = -g_i (p_{i-1}/Δ_i)² + upper_{i-1} k_i² V_{i-1},    V_i = lower_i M_i    (left to right),
+
+    Λ_i = λ_i / p_{i-1}², M_i = μ_i / x_{i+1}². Returned per site: the source of Λ, the slope lower_i c_i², the states
+    around the site, the factor c_i and V_{i-1}, and last the column and V that leave.
+    """
+    sources, slopes, columns, factors, inflow, moments = (), (), (), (), (), ()
+    for j in tl.static_range(SITES):
+        row = rows[SITES - 1 - j]
+        k = sizes[SITES - 1 - j]
+        leaving = step_column(s, data, j, REAL)
+        dr, di = inner(row, leaving)
+        cr, ci, factor = reciprocal(dr, di, DTYPE)
+        cr, ci = cr * factor, ci * factor
+        xr, xi = times(row[0], row[1], cr, ci, False)
+        pr, pi = times(s[0], s[1], cr, ci, False)
+        xr, xi = times(xr, xi, xr, xi, False)
+        pr, pi = times(pr, pi, pr, pi, False)
+        br, bi = times(-g[2 * j], -g[2 * j + 1], xr, xi, False)
+        er, ei = times(-g[2 * j], -g[2 * j + 1], pr, pi, False)
+        c = 1.0 / norm(leaving)
+        fr, fi = times(data[6 * j + 2] * k, data[6 * j + 3] * k, V[0] * k, V[1] * k, REAL)
+        sources = sources + (br, bi)
+        slopes = slopes + (data[6 * j + 4] * c * c, data[6 * j + 5] * c * c)
+        columns = columns + (s[0], s[1], s[2], s[3])
+        factors = factors + (c,)
+        inflow = inflow + (V[0], V[1], fr, fi)
+        mr, mi = er + fr, ei + fi
+        moments = moments + (mr, mi)
+        V = times(data[6 * j + 4], data[6 * j + 5], mr, mi, REAL)
+        s = scaled(leaving, c)
+    return sources, slopes, columns, factors, inflow, moments, s, V
+
+
+@triton.jit
+def unit_rows(row, data, REAL: tl.constexpr, SITES: tl.constexpr):
+    """The rows of norm one that enter the sites of a segment, last site first, and the row that leaves; the factors k_i."""
+    rows, sizes = (row,), ()
+    for j in tl.static_range(SITES):
+        row = step_row(row, data, SITES - 1 - j, REAL)
+        k = 1.0 / norm(row)
+        sizes = sizes + (k,)
+        row = scaled(row, k)
+        rows = rows + (row,)
+    return rows, sizes
+
+
+@triton.jit
+def cotangents(ptr, plane, stride, total, chain, start, relative, left, KIND: tl.constexpr, BITS: tl.constexpr,
+               AT: tl.constexpr, CONJUGATE: tl.constexpr, SITES: tl.constexpr, DTYPE: tl.constexpr):  # fmt: skip
+    """The cotangent of SITES sites of each lane, zero beyond the chain."""
+    re, im = window(ptr, plane, chain * stride + start, relative, total, KIND, BITS, AT, SITES, DTYPE)
+    out = ()
+    for j in tl.static_range(SITES):
+        inside = relative + j < left
+        out = out + (tl.where(inside, re[j], 0.0), tl.where(inside, -im[j] if CONJUGATE else im[j], 0.0))
+    return out
+
+
+@triton.jit
+def resolvent_diagonal_vjp(
+    main, upper, lower, shift, cotangent, column_carry, row_carry, right_carry, left_carry, scratch,
+    main_gradient, upper_gradient, lower_gradient, shift_gradient, map_out,
+    chains, n, blocks, segments, main_stride, upper_stride, lower_stride, shift_stride, cotangent_stride,
+    main_total, upper_total, lower_total, cotangent_total, main_plane, upper_plane, lower_plane, shift_plane,
+    cotangent_plane, gradient_plane, off_plane,
+    MAIN: tl.constexpr, OFF: tl.constexpr, SHIFT: tl.constexpr, COTANGENT: tl.constexpr, COTANGENT_AT: tl.constexpr,
+    CONJUGATE: tl.constexpr, BITS: tl.constexpr, MAIN_AT: tl.constexpr, OFF_AT: tl.constexpr, EVEN: tl.constexpr,
+    ROUND: tl.constexpr, CARRY: tl.constexpr, MAP: tl.constexpr, DTYPE: tl.constexpr,
+    CHAINS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
+):  # fmt: skip
+    """The holomorphic gradient Σ_i g_i ∂G_ii of every input, by the recursions of `adjoint_segment`.
+
+    Three walks of each lane: its product; its two affine maps of (V, Υ); the gradients. MAP: stop at the maps of the
+    whole block, planes 0-3 for Υ and 4-7 for V (chains·blocks), which `block_inhomogeneities` turns into carries.
+    shift_gradient: two planes (chains·blocks).
+    """
+    span = segments * SITES
+    REAL: tl.constexpr = OFF == "real"
+    block, chain, relative = lanes_of(blocks, CARRY and not MAP, CHAINS, LANES, span)
+    alive = chain < chains
+    chain = tl.minimum(chain, chains - 1)
+    start = block.to(tl.int64) * (LANES * span)
+    left = tl.minimum(n - start, LANES * span + 1).to(tl.int32)
+    z = shift_of(shift, shift_plane, shift_stride, chain, SHIFT, DTYPE)
+    arrays = (main, upper, lower)
+    strides = (main_stride, upper_stride, lower_stride)
+    totals = (main_total, upper_total, lower_total)
+    planes = (main_plane, upper_plane, lower_plane)
+    behind = place_of(scratch, CHAINS, LANES, segments)
+    t = lane_product(arrays, strides, totals, planes, chain, start, relative, left, z, behind,
+                     MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, segments, SITES, DTYPE, True)  # fmt: skip
+    many = chains * blocks
+    index = chain * blocks + block
+    s, r = entering(column_carry, row_carry, index, many, CARRY, DTYPE)
+    s, r = boundary_states(t, s, r)
+
+    one = tl.full((CHAINS, LANES), 1.0, DTYPE)
+    o = tl.zeros((CHAINS, LANES), DTYPE)
+    s0, s1, s2, s3 = s
+    far, fai, fbr, fbi = one, o, o, o  # Υ at the lane's left end, of Υ at its right end
+    har, hai, hbr, hbi = one, o, o, o  # V at the segment's left end, of V at the lane's
+    for k in range(segments):
+        at = relative + k * SITES
+        data = sites(arrays, strides, totals, planes, chain, start, at, left, z,
+                     MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, SITES, DTYPE)  # fmt: skip
+        g = cotangents(cotangent, cotangent_plane, cotangent_stride, cotangent_total, chain, start, at, left,
+                       COTANGENT, BITS, COTANGENT_AT, CONJUGATE, SITES, DTYPE)  # fmt: skip
+        rows, sizes = unit_rows(unit(row_times_matrix(r, kept(behind, k))), data, REAL, SITES)
+        keep(behind, k, (s0, s1, s2, s3, har, hai, hbr, hbi))
+        sources, slopes, columns, factors, inflow, moments, s, V = adjoint_segment(
+            (s0, s1, s2, s3), rows, sizes, data, g, (hbr, hbi), REAL, SITES, DTYPE
+        )
+        for j in tl.static_range(SITES):
+            u = (data[6 * j + 2], data[6 * j + 3])
+            br, bi = times(u[0], u[1], sources[2 * j], sources[2 * j + 1], REAL)
+            br, bi = times(far, fai, br, bi, False)
+            fbr, fbi = fbr + br, fbi + bi
+            far, fai = times(u[0], u[1], far, fai, REAL)
+            far, fai = times(slopes[2 * j], slopes[2 * j + 1], far, fai, REAL)
+            size = sizes[SITES - 1 - j]
+            har, hai = times(u[0] * size, u[1] * size, har * size, hai * size, REAL)
+            har, hai = times(data[6 * j + 4], data[6 * j + 5], har, hai, REAL)
+        s0, s1, s2, s3 = s
+        hbr, hbi = V
+
+    f = tl.associative_scan((far, fai, fbr, fbi), 1, after, reverse=True)
+    h = tl.associative_scan((har, hai, hbr, hbi), 1, after)
+    if MAP:
+        f = first_lane(f)
+        h = last_lane(h)
+        for k in tl.static_range(4):
+            tl.store(map_out + k * many + index, f[k], mask=alive)
+            tl.store(map_out + (4 + k) * many + index, h[k], mask=alive)
+    else:
+        if CARRY:
+            right = carried(right_carry, index, many, 2)
+            before = carried(left_carry, index, many, 2)
+        else:
+            nothing = tl.zeros((CHAINS, 1), DTYPE)
+            right = (nothing, nothing)
+            before = (nothing, nothing)
+        ur, ui = from_neighbour(image(f, right), right, 1)
+        v = from_neighbour(image(h, before), before, -1)
+        r0, r1, r2, r3 = r
+        sum_r, sum_i = o, o
+        for i in range(segments):
+            k = segments - 1 - i
+            at = relative + k * SITES
+            data = sites(arrays, strides, totals, planes, chain, start, at, left, z,
+                         MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, SITES, DTYPE)  # fmt: skip
+            g = cotangents(cotangent, cotangent_plane, cotangent_stride, cotangent_total, chain, start, at, left,
+                           COTANGENT, BITS, COTANGENT_AT, CONJUGATE, SITES, DTYPE)  # fmt: skip
+            rows, sizes = unit_rows((r0, r1, r2, r3), data, REAL, SITES)
+            r0, r1, r2, r3 = rows[SITES]
+            q = kept(behind, k)
+            V = image((q[4], q[5], q[6], q[7]), v)
+            sources, slopes, columns, factors, inflow, moments, s, V = adjoint_segment(
+                (q[0], q[1], q[2], q[3]), rows, sizes, data, g, V, REAL, SITES, DTYPE
+            )
+            mre, mim, ure, uim, lre, lim = (), (), (), (), (), ()
+            pr, pi = s[0], s[1]
+            for j in tl.static_range(SITES - 1, -1, -1):
+                row = rows[SITES - 1 - j]
+                x2r, x2i = times(row[0], row[1], row[0], row[1], False)
+                qr, qi = columns[4 * j], columns[4 * j + 1]
+                p2r, p2i = times(qr, qi, qr, qi, False)
+                # lower_i: x_{i+1} y_{i+1} M_i - c_i p_i p_{i-1} Υ_{i+1}
+                ar, ai = times(row[0], row[1], row[2], row[3], False)
+                ar, ai = times(ar, ai, moments[2 * j], moments[2 * j + 1], False)
+                br, bi = times(pr * factors[j], pi * factors[j], qr, qi, False)
+                br, bi = times(br, bi, ur, ui, False)
+                lre, lim = (ar - br,) + lre, (ai - bi,) + lim
+                fr, fi = times(slopes[2 * j], slopes[2 * j + 1], ur, ui, REAL)
+                lr, li = fr + sources[2 * j], fi + sources[2 * j + 1]
+                # main_i: λ_i + μ_i - (-g_i G_ii²)
+                ar, ai = times(p2r, p2i, lr, li, False)
+                br, bi = times(x2r, x2i, inflow[4 * j + 2], inflow[4 * j + 3], False)
+                mre, mim = (ar + br,) + mre, (ai + bi,) + mim
+                sum_r += ar + br
+                sum_i += ai + bi
+                # upper_{i-1}: -p_{i-1} q_{i-1} Λ_i - k_i x_i x_{i+1} V_{i-1}
+                ar, ai = times(qr, qi, columns[4 * j + 2], columns[4 * j + 3], False)
+                ar, ai = times(ar, ai, lr, li, False)
+                br, bi = times(rows[SITES - j][0] * sizes[SITES - 1 - j], rows[SITES - j][1] * sizes[SITES - 1 - j], row[0], row[1], False)
+                br, bi = times(br, bi, inflow[4 * j], inflow[4 * j + 1], False)
+                ure, uim = (-ar - br,) + ure, (-ai - bi,) + uim
+                ur, ui = times(data[6 * j + 2], data[6 * j + 3], lr, li, REAL)
+                pr, pi = qr, qi
+            write_complex(main_gradient, gradient_plane, chain * n + start, at, mre, mim, 0, left, alive, MAIN,
+                          SITES, ROUND, EVEN)  # fmt: skip
+            write_complex(lower_gradient, off_plane, chain * (n - 1) + start, at, lre, lim, 0, left - 1, alive, OFF,
+                          SITES, False, False)  # fmt: skip
+            write_complex(upper_gradient, off_plane, chain * (n - 1) + start - 1, at, ure, uim,
+                          1 - tl.minimum(block, 1), left, alive, OFF, SITES, False, False)  # fmt: skip
         tl.store(shift_gradient + index, -tl.sum(sum_r, 1, keep_dims=True), mask=alive)
         tl.store(shift_gradient + many + index, -tl.sum(sum_i, 1, keep_dims=True), mask=alive)

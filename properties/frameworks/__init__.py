@@ -1,6 +1,6 @@
 """Framework adapters: everything that the laws need of torch, jax or numpy, and the only place that knows them.
 
-The complex gradient of a real loss is ∂L/∂a + i ∂L/∂b everywhere outside; an adapter translates its framework's convention.
+The complex gradient of a real loss is ∂L/∂a + i ∂L/∂b everywhere outside; an adapter translates its framework's own.
 """
 
 import importlib

@@ -1,5 +1,8 @@
-"""JAX, on the CPU or CUDA, under `jax.jit`. JAX pulls back covectors bilinearly: both the cotangent that goes in and the
-gradients that come out are conjugated here, and nowhere else, to give ∂L/∂a + i ∂L/∂b."""
+"""JAX, on the CPU or CUDA, under `jax.jit`.
+
+JAX pulls back covectors bilinearly: the cotangent that goes in and the gradients that come out are conjugated here, and
+nowhere else, to give ∂L/∂a + i ∂L/∂b.
+"""
 
 import functools
 import os

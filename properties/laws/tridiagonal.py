@@ -14,7 +14,7 @@ from reference.numbers import Gauged, gauge
 def _same_after(
     implementation: Implementation, case: Case, changed: Case, undo: Callable[[np.ndarray], np.ndarray], what: str
 ) -> float:
-    """The result on `changed`, carried back by `undo`, equals the result on `case`: both gauges together are allowed."""
+    """The result on `changed`, carried back by `undo`, equals that on `case`, within both gauges together."""
     plain, other = implementation.expected(case)[0], implementation.expected(changed)[0]
     allowed = plain.tolerance + np.abs(undo(other.tolerance + 0j))
     (actual,), (back,) = implementation(case), implementation(changed)
@@ -96,7 +96,7 @@ def _broadened(shift: np.ndarray, largest: float) -> np.ndarray:
     return shift.real + 1j * np.maximum(np.abs(shift.imag), largest / 16)
 
 
-def _on_a_grid(case: Case) -> Case:
+def _on_a_grid(case: Case, implementation: Implementation) -> Case:
     """Diagonal and shift rounded to 2⁻⁸ of the largest, so that adding a multiple of it is exact in every dtype."""
     main, upper, lower, shift = case.inputs
     grid = _grid(case)
@@ -124,7 +124,7 @@ def common_shift(implementation: Implementation, case: Case) -> float:
     )
 
 
-def _hermitian(case: Case) -> Case:
+def _hermitian(case: Case, implementation: Implementation) -> Case:
     """H Hermitian, Im z = η > 0 at least 2⁻⁶ of the largest entry."""
     main, upper, _, shift = case.inputs
     largest = max(float(np.max(np.abs(array), initial=0)) for array in case.inputs)
@@ -147,11 +147,11 @@ def spectral_positivity(implementation: Implementation, case: Case) -> float:
 
 @law(adapt=_hermitian)
 def principal_branch(implementation: Implementation, case: Case) -> float:
-    """H Hermitian and Im z > 0: every pivot lies below the real axis, so log det is fixed, multiples of 2πi included."""
+    """H Hermitian, Im z > 0: every pivot lies below the real axis, which fixes log det, multiples of 2πi included."""
     return compare("log det", implementation(case), implementation.expected(case))
 
 
-def _cut(case: Case) -> Case:
+def _cut(case: Case, implementation: Implementation) -> Case:
     """A bond in the middle set to zero on one side: the chain falls apart."""
     main, upper, lower, shift = case.inputs
     severed = upper.copy()

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 from fnmatch import fnmatchcase
 
+from properties.errors import Unavailable
 from properties.kernel import Kernel
 
 
@@ -14,9 +15,9 @@ def all_kernels() -> tuple[Kernel, ...]:
 
 
 def kernels_matching(pattern: str) -> tuple[Kernel, ...]:
-    """The kernels whose name fits the glob. Raises ValueError, listing the names, if none does."""
+    """The kernels whose name fits the glob. Raises `Unavailable`, listing the names, if none does."""
     found = tuple(kernel for kernel in all_kernels() if fnmatchcase(kernel.name, pattern))
     if not found:
         names = ", ".join(kernel.name for kernel in all_kernels())
-        raise ValueError(f"kernel: no kernel matches {pattern!r}; there are {names}")
+        raise Unavailable(f"kernel: no kernel matches {pattern!r}; there are {names}")
     return found

@@ -61,7 +61,8 @@ def fill_case(
     elif kind == "zero pivots":
         main, shift = _vanishing(main), 0 * shift
         upper, lower = _away_from_zero(upper), _away_from_zero(lower)
-    drawn = f"{bucket.sites} sites, {kind}, {structures[0]} main, {structures[1]} bonds, scale 2^{scale}, |Im z| {broadening:.3g}"
+    matrix = f"{bucket.sites} sites, {kind}, {structures[0]} main, {structures[1]} bonds"
+    drawn = f"{matrix}, scale 2^{scale}, |Im z| {broadening:.3g}"
     empty = Case((), dtype, seed, drawn=drawn)
     return empty.with_inputs(*(np.asarray(array) * 2.0**scale for array in (main, upper, lower, shift)))
 

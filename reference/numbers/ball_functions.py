@@ -87,7 +87,8 @@ def matmul(a: Ball, b: Ball) -> Ball:
 
 def _sum(x: Ball, axis: Any = None, keepdims: bool = False) -> Ball:
     zero = elements_of(0, x.dtype)[()]
-    return Ball(np.add.reduce(x.elements, axis=axis, keepdims=keepdims, initial=zero), x.dtype)
+    add: Any = np.add
+    return Ball(add.reduce(x.elements, axis=axis, keepdims=keepdims, initial=zero), x.dtype)
 
 
 def _mean(x: Ball, axis: Any = None, keepdims: bool = False) -> Ball:
@@ -131,7 +132,8 @@ def _angle(z: Ball) -> Ball:
 
 
 def _matrix(elements: Array, dtype: Any) -> Any:
-    return (acb_mat if np.dtype(dtype).kind == "c" else arb_mat)(*elements.shape, elements.reshape(-1).tolist())
+    matrix: Any = acb_mat if np.dtype(dtype).kind == "c" else arb_mat
+    return matrix(*elements.shape, elements.reshape(-1).tolist())
 
 
 def _everything(dtype: Any) -> Any:
@@ -184,7 +186,7 @@ def _slogdet(x: Ball) -> tuple[Ball, Ball]:
     return determinant / size, np.log(size)
 
 
-def _norm(x: Ball, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Ball:
+def _norm(x: Ball, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     if ord not in (None, 2):
         raise TypeError(f"norm with ord={ord!r} has no rule for balls")
     squares = Ball(
@@ -212,8 +214,8 @@ def _transform(inverse: bool, half: bool) -> Callable[..., Ball]:
     return transform
 
 
-def _irfft(x: Ball, n: int | None = None, axis: int = -1) -> Ball:
-    half = np.moveaxis(x, axis, -1)
+def _irfft(x: Any, n: int | None = None, axis: int = -1) -> Any:
+    half: Any = np.moveaxis(x, axis, -1)
     length = 2 * (half.shape[-1] - 1) if n is None else n
     half = np.concatenate([np.real(half[..., :1]) + 0j, half[..., 1 : length // 2 + 1]], axis=-1)
     mirrored = np.conj(half[..., (length - 1) // 2 : 0 : -1])
@@ -242,16 +244,36 @@ def _moving(function: Any) -> Callable[..., Ball]:
 FUNCTIONS: dict[Any, Callable[..., Any]] = {
     **{function: _moving(function) for function in (*REARRANGEMENTS, *REPETITIONS, np.pad)},
     **{function: _joining(function) for function in JOININGS},
-    np.sum: _sum, np.mean: _mean, np.cumsum: _cumsum, np.max: _fold("maximum"), np.min: _fold("minimum"), np.clip: _clip,
-    np.where: _where, np.real: _component("real"), np.imag: _component("imag"), np.angle: _angle,
-    np.linalg.inv: _inv, np.linalg.solve: _solve, np.linalg.det: _det, np.linalg.slogdet: _slogdet, np.linalg.norm: _norm,
-    np.einsum: _einsum, np.dot: np.matmul, np.convolve: _convolve,
-    np.fft.fft: _transform(inverse=False, half=False), np.fft.rfft: _transform(inverse=False, half=True),
-    np.fft.ifft: _transform(inverse=True, half=False), np.fft.irfft: _irfft,
-    np.shape: lambda x: x.shape, np.ndim: lambda x: x.ndim, np.size: lambda x: x.size,
-    np.iscomplexobj: lambda x: x.dtype.kind == "c", np.isrealobj: lambda x: x.dtype.kind != "c",
-    np.zeros_like: lambda x: np.zeros(x.shape, x.dtype), np.ones_like: lambda x: np.ones(x.shape, x.dtype),
-}  # fmt: skip
+    np.sum: _sum,
+    np.mean: _mean,
+    np.cumsum: _cumsum,
+    np.max: _fold("maximum"),
+    np.min: _fold("minimum"),
+    np.clip: _clip,
+    np.where: _where,
+    np.real: _component("real"),
+    np.imag: _component("imag"),
+    np.angle: _angle,
+    np.linalg.inv: _inv,
+    np.linalg.solve: _solve,
+    np.linalg.det: _det,
+    np.linalg.slogdet: _slogdet,
+    np.linalg.norm: _norm,
+    np.einsum: _einsum,
+    np.dot: np.matmul,
+    np.convolve: _convolve,
+    np.fft.fft: _transform(inverse=False, half=False),
+    np.fft.rfft: _transform(inverse=False, half=True),
+    np.fft.ifft: _transform(inverse=True, half=False),
+    np.fft.irfft: _irfft,
+    np.shape: lambda x: x.shape,
+    np.ndim: lambda x: x.ndim,
+    np.size: lambda x: x.size,
+    np.iscomplexobj: lambda x: x.dtype.kind == "c",
+    np.isrealobj: lambda x: x.dtype.kind != "c",
+    np.zeros_like: lambda x: np.zeros(x.shape, x.dtype),
+    np.ones_like: lambda x: np.ones(x.shape, x.dtype),
+}
 REDUCTIONS: dict[tuple[str, str], Callable[..., Any]] = {
     ("add", "reduce"): _sum,
     ("add", "accumulate"): _cumsum,

@@ -1,7 +1,7 @@
 """Arrays whose values carry a first-order bound of their rounding error, behind NumPy's own functions.
 
-Running error analysis (Higham, Accuracy and Stability of Numerical Algorithms, ch. 3), vectorised. The rules live in the
-neighbouring files and are found here by the NumPy function that they answer for.
+Running error analysis (Higham, Accuracy and Stability of Numerical Algorithms, ch. 3), vectorised. The rules live in
+the neighbouring files and are found here by the NumPy function that they answer for.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ def rule(*functions: Callable[..., Any]) -> Callable[[Rule], Rule]:
 
 
 def ufunc_rule(*names: str) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """The same for ufuncs, by name, so that those of scipy.special need no import; the rule receives the ufunc first."""
+    """The same for ufuncs, by name: those of scipy.special need no import. The rule receives the ufunc first."""
 
     def declare(implementation: Rule) -> Rule:
         _UFUNCS.update(dict.fromkeys(names, implementation))

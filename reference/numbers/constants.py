@@ -63,15 +63,19 @@ ARGUMENT: dict[str, float] = {
     "erf": 2,
 }
 
-# √n·WALK deviations of (|result| + Q), Q the root of the sum of squares: a random walk of partial sums that ends there.
+# √n·WALK deviations of (|result| + Q), Q the root of the sum of squares: a random walk of partial sums ending there.
 WALK = 1 / 2
-# (1 + √n·DRIFT)·Σ|terms|: partial sums that wander to Σ|terms|/2 and return (sorted, antisymmetric data). Calibrated: of 1/12
-# and 1/8, the former lets sequential sums of sorted products reach 0.9 of the gauge.
+# (1 + √n·DRIFT)·Σ|terms|: partial sums that wander to Σ|terms|/2 and return (sorted, antisymmetric data). Calibrated:
+# with 1/12, sequential sums of sorted products reach 0.9 of the gauge.
 DRIFT = 1 / 8
 # Strides in which vector units and thread blocks deal out a sum.
 LANES = (2, 4, 8, 16, 32)
+# So many products of a contraction are looked at one by one for their partial sums and lost terms. Larger ones are left
+# to DRIFT: kernels sum them in blocks.
+FEW_SUMMANDS = 2**16
 
-# Elimination: (ELIMINATION + √n·ELIMINATION_WALK)·|L||U|. Calibrated; worst case 3n: Higham, Accuracy and Stability, 9.4.
+# Elimination: (ELIMINATION + √n·ELIMINATION_WALK)·|L||U|. Calibrated; worst case 3n: Higham, Accuracy and Stability,
+# theorem 9.4.
 ELIMINATION = 2.0
 ELIMINATION_WALK = 1 / 2
 ELIMINATION_WORST = 3.0

@@ -16,8 +16,11 @@ STABLE_WORST = 4.0
 
 
 def free(x: Any) -> np.ndarray:
-    """x is a choice, not a quantity (the shift of a softmax, a branch): the result does not depend on it, so its error
-    does not count. Returns a plain array: the value, rounded to a number of the arithmetic, or the midpoint of a ball."""
+    """x is a choice, not a quantity (the shift of a softmax, a branch): the result does not depend on it.
+
+    So its error does not count. Returns a plain array: the value, rounded to a number of the arithmetic, or the
+    midpoint of a ball.
+    """
     if isinstance(x, Bounded):
         return representable(x.value, x.model.arithmetic.elementwise)
     return x.mid if hasattr(x, "mid") else np.asarray(x)

@@ -1,4 +1,4 @@
-"""Rounding rules of matrix products: any order of summation, blocked or not, with or without fused multiply-add."""
+"""Rounding rules of matrix products: any usual order of summation, blocked or not, with or without fused steps."""
 
 from collections.abc import Callable
 from math import sqrt
@@ -8,20 +8,26 @@ import numpy as np
 
 from reference.numbers.bounded import Bounded, lift, model_of, rule, settle, ufunc_rule
 from reference.numbers.coherence import coherence
-from reference.numbers.constants import DRIFT, ELEMENTWISE, WALK
+from reference.numbers.constants import ELEMENTWISE, FEW_SUMMANDS
+from reference.numbers.sums import norm_of_partial_sums, stagnation, walk_of_sum
 
 Array = np.ndarray
 Bilinear = Callable[[Array, Array], Array]
 
 
-def contract(bilinear: Bilinear, a: Bounded, b: Bounded, kinship: tuple[Any, Any]) -> Bounded:
-    """A bilinear contraction; kinship = the coherence of the elements of a and of b that meet in each result."""
+def contract(
+    bilinear: Bilinear, a: Bounded, b: Bounded, kinship: tuple[Any, Any], summands: Array | None = None
+) -> Bounded:
+    """A bilinear contraction; kinship = the coherence of the elements of a and of b that meet in each result.
+
+    summands: the products a·b, those of one result along the last axis, where they are few enough to be looked at.
+    """
     value = bilinear(a.value, b.value)
     first, second = np.abs(a.value), np.abs(b.value)
     products = bilinear(first, second)
     terms = np.maximum(bilinear(_rounds(a), _rounds(b)), 1.0)
     if a.model.statistical:
-        return _statistical(bilinear, a, b, kinship, value, products, terms)
+        return _statistical(bilinear, a, b, kinship, (value, products, terms), summands)
     arithmetic = a.model.arithmetic
     inherited = (
         _nonzero(bilinear, first, b.error) + _nonzero(bilinear, a.error, second) + _nonzero(bilinear, a.error, b.error)
@@ -36,17 +42,23 @@ def _worst(a: Bounded, b: Bounded, terms: Array) -> Array:
     arithmetic = a.model.arithmetic
     both = np.iscomplexobj(a.value) and np.iscomplexobj(b.value)
     roundings = terms * (2 if both else 1) * arithmetic.accumulate
-    gamma = np.where(roundings < 1, roundings / np.where(roundings < 1, 1 - roundings, 1), np.inf) * (
-        sqrt(2) if both else 1
-    )
+    component = sqrt(2) if both else 1.0
+    gamma = component * np.where(roundings < 1, roundings / np.where(roundings < 1, 1 - roundings, 1), np.inf)
     single = arithmetic.elementwise * (ELEMENTWISE["multiply"].complex if both else ELEMENTWISE["multiply"].real)
-    operand = arithmetic.operand * (2 + arithmetic.operand) * (sqrt(2) if both else 1)
+    operand = arithmetic.operand * (2 + arithmetic.operand) * component
     return np.where(terms > 1, gamma, single) + operand * (1 + np.where(terms > 1, gamma, single))
 
 
-def _statistical(bilinear: Bilinear, a: Bounded, b: Bounded, kinship: tuple[Any, Any], value: Array, products: Array,
-                 terms: Array) -> Bounded:  # fmt: skip
+def _statistical(
+    bilinear: Bilinear,
+    a: Bounded,
+    b: Bounded,
+    kinship: tuple[Any, Any],
+    sums: tuple[Array, Array, Array],
+    summands: Array | None,
+) -> Bounded:
     model, arithmetic = a.model, a.model.arithmetic
+    value, products, terms = sums
     first, second, magnitude = np.abs(a.value), np.abs(b.value), np.abs(value)
     squares = np.sqrt(bilinear(first**2, second**2))
     component = sqrt(2) if np.iscomplexobj(a.value) and np.iscomplexobj(b.value) else 1.0
@@ -62,13 +74,13 @@ def _statistical(bilinear: Bilinear, a: Bounded, b: Bounded, kinship: tuple[Any,
         apart = np.hypot(*kinship) * squares
         coherent = coherent + arithmetic.operand * component * np.minimum(2 * products, magnitude + apart)
 
-    together = np.minimum(*kinship)
-    walk = WALK * np.sqrt(terms) * together * (magnitude + squares)
-    drift = (1 + np.sqrt(terms) * DRIFT) * products
+    partial: Any = 0.0
+    if summands is not None:
+        partial = norm_of_partial_sums(summands)
+        coherent = coherent + stagnation(np.abs(summands), model)
+    walk = walk_of_sum(value, squares, products, terms, np.minimum(*kinship), partial)
     single = arithmetic.elementwise * model.unit_share(component) * products
-    rounding = np.where(
-        terms > 1, arithmetic.accumulate * component * (np.minimum(walk, terms * products) + drift), single
-    )
+    rounding = np.where(terms > 1, arithmetic.accumulate * component * walk, single)
     underflow = np.minimum(products, np.sqrt(terms) * 2 * arithmetic.tiny)
     return settle(value, coherent, 0.0, rounding + underflow, model)
 
@@ -103,7 +115,23 @@ def matmul(function: np.ufunc, a: Any, b: Any) -> Bounded:
             columns = columns[..., None, :]
         elif a.ndim > 1:
             columns = columns[..., None]
-    return contract(np.matmul, a, b, (rows, columns))
+    summands = _summands_of_matmul(a.value, b.value) if model.statistical else None
+    return contract(np.matmul, a, b, (rows, columns), summands)
+
+
+def _summands_of_matmul(a: Array, b: Array) -> Array | None:
+    if b.ndim == 1:
+        return a * b
+    columns = np.swapaxes(b, -1, -2)
+    if a.ndim == 1:
+        return a * columns
+    left, right = a[..., :, None, :], columns[..., None, :, :]
+    return left * right if _are_few(np.broadcast_shapes(left.shape, right.shape), a, b) else None
+
+
+def _are_few(shape: tuple[int, ...], a: Array, b: Array) -> bool:
+    """Products that are few, or no more than the elements of one operand, each of which enters one result only."""
+    return int(np.prod(shape)) <= max(FEW_SUMMANDS, a.size, b.size)
 
 
 @rule(np.dot)
@@ -121,7 +149,7 @@ def vdot(a: Any, b: Any) -> Bounded:
 
 
 @rule(np.outer)
-def outer(a: Any, b: Any) -> Bounded:
+def outer(a: Any, b: Any) -> Any:
     return np.multiply(np.ravel(a)[:, None], np.ravel(b)[None, :])
 
 
@@ -142,8 +170,23 @@ def einsum(subscripts: str, *operands: Any) -> Bounded:
         lifted, subscripts = [*lifted, ones], f"{inputs},{arrow}{output}"
     elif len(lifted) > 2:
         raise TypeError("einsum of more than two operands has no rounding rule: contract two at a time")
-    kinship = tuple(_overall(operand) for operand in lifted) if model.statistical else (1.0, 1.0)
-    return contract(lambda p, q: np.asarray(np.einsum(subscripts, p, q)), *lifted, kinship=kinship)
+    a, b = lifted
+    kinship = (_overall(a), _overall(b)) if model.statistical else (1.0, 1.0)
+    summands = _summands_of_einsum(subscripts, a.value, b.value) if model.statistical else None
+    return contract(lambda p, q: np.asarray(np.einsum(subscripts, p, q)), a, b, kinship, summands)
+
+
+def _summands_of_einsum(subscripts: str, a: Array, b: Array) -> Array | None:
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    if not arrow or "." in subscripts:
+        return None
+    left, right = inputs.split(",")
+    lengths = dict(zip(left + right, a.shape + b.shape, strict=True))
+    if not _are_few(tuple(lengths.values()), a, b):
+        return None
+    contracted = "".join(sorted(set(lengths) - set(output)))
+    products = np.asarray(np.einsum(f"{inputs}->{output}{contracted}", a, b))
+    return products.reshape(*products.shape[: len(output)], int(np.prod(products.shape[len(output) :])))
 
 
 def _overall(x: Bounded) -> float:

@@ -1,4 +1,4 @@
-"""Rounding rules of elementwise functions: slopes times inherited errors, and so many units of roundoff of their own."""
+"""Rounding rules of elementwise functions: slopes times inherited errors, and some units of roundoff of their own."""
 
 from typing import Any
 

@@ -23,15 +23,15 @@ def gauge(function: Callable[..., Any], *inputs: Any, arithmetic: Arithmetic, ce
           **options: Any) -> tuple[Gauged, ...]:  # fmt: skip
     """Runs a reference with rounding bounds and returns its values with their tolerances.
 
-    tolerance = min(statistical bound, worst-case bound) + output·|value|. The statistical bound is `DEVIATIONS` standard
-    deviations; the worst-case run grants the inputs as many units.
+    tolerance = min(statistical bound, worst-case bound) + output·|value|. The statistical bound is `DEVIATIONS`
+    standard deviations; the worst-case run grants the inputs as many units.
 
-    An arithmetic as fine as that of the reference gets the error of the reference too: with `certified`, the value comes
-    from Arb balls and the tolerance grows by its distance from the truth; without, by the gauge of the reference's own
-    float64 run on exact inputs.
+    An arithmetic as fine as that of the reference gets the error of the reference too: with `certified`, the value
+    comes from Arb balls and the tolerance grows by its distance from the truth; without, by the gauge of the
+    reference's own float64 run on exact inputs.
 
-    **Arguments:** inputs are arrays, or lists and tuples of them, nested at will; integer and bool arrays are exact, all
-    others carry one rounding. Options go to the function unchanged.
+    **Arguments:** inputs are arrays, or lists and tuples of them, nested at will; integer and bool arrays are exact,
+    all others carry one rounding. Options go to the function unchanged.
     **Returns** one `Gauged` for each array of the result. A result that no input reached has only its storage rounding.
     Raises TypeError for a NumPy function without a rounding rule, and for leaving the number system.
     """

@@ -1,6 +1,7 @@
 """Rounding rules of dense linear algebra, batched: backward errors, carried forward without neglecting any order.
 
-A' = A + E with |E| ≤ D elementwise. With G = A⁻¹ and X = |G| D of spectral radius below 1, |A'⁻¹ − G| ≤ (I − X)⁻¹ X |G|.
+A' = A + E with |E| ≤ D elementwise. With G = A⁻¹ and X = |G| D of spectral radius below 1,
+|A'⁻¹ − G| ≤ (I − X)⁻¹ X |G|.
 """
 
 from typing import Any, NamedTuple
@@ -56,7 +57,8 @@ def _growth(matrix: Array) -> tuple[Array, Array]:
 def _amplified(relative: Array) -> Array:
     """(I − X)⁻¹ X for a nonnegative X, infinite unless the spectral radius of X is below 1.
 
-    A solution Y ≥ 0 of (I − X) Y = X proves it: with p the left Perron vector of an irreducible block, (1 − ρ) p·y = p·x > 0.
+    A solution Y ≥ 0 of (I − X) Y = X proves it: with p > 0 the left Perron vector of an irreducible block,
+    (1 − ρ) p·y = p·x > 0.
     """
     size = relative.shape[-1]
     usable = np.isfinite(relative).all((-2, -1), keepdims=True)

@@ -7,15 +7,36 @@ import numpy as np
 from reference.numbers.bounded import Bounded, lift, model_of, rule
 
 # Each element of the result is another element of the argument.
-REARRANGEMENTS = (
-    np.reshape, np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.rollaxis, np.squeeze, np.expand_dims, np.atleast_1d,
-    np.diagonal, np.diag, np.diagflat, np.flip, np.fliplr, np.flipud, np.roll, np.rot90, np.tril, np.triu, np.copy,
-    np.linalg.diagonal, np.linalg.matrix_transpose, np.matrix_transpose, np.permute_dims,
-)  # fmt: skip
+REARRANGEMENTS: tuple[Any, ...] = (
+    np.reshape,
+    np.ravel,
+    np.transpose,
+    np.swapaxes,
+    np.moveaxis,
+    np.rollaxis,
+    np.squeeze,
+    np.expand_dims,
+    np.atleast_1d,
+    np.diagonal,
+    np.diag,
+    np.diagflat,
+    np.flip,
+    np.fliplr,
+    np.flipud,
+    np.roll,
+    np.rot90,
+    np.tril,
+    np.triu,
+    np.copy,
+    np.linalg.diagonal,
+    np.linalg.matrix_transpose,
+    np.matrix_transpose,
+    np.permute_dims,
+)
 # An element may appear several times, and then with the same error.
-REPETITIONS = (np.broadcast_to, np.repeat, np.tile, np.take, np.take_along_axis)
-JOININGS = (np.stack, np.concatenate, np.vstack, np.hstack, np.column_stack, np.dstack)
-SPLITTINGS = (np.split, np.array_split)
+REPETITIONS: tuple[Any, ...] = (np.broadcast_to, np.repeat, np.tile, np.take, np.take_along_axis)
+JOININGS: tuple[Any, ...] = (np.stack, np.concatenate, np.vstack, np.hstack, np.column_stack, np.dstack)
+SPLITTINGS: tuple[Any, ...] = (np.split, np.array_split)
 
 
 def _declare_moves() -> None:
@@ -36,7 +57,7 @@ def _declare_moves() -> None:
     def splitting(function: Any) -> Any:
         def split(x: Bounded, *args: Any, **options: Any) -> list[Bounded]:
             pieces = zip(*(function(part, *args, **options) for part in (x.value, x.coherent, x.fresh)), strict=True)
-            return [Bounded(*piece, x.model) for piece in pieces]
+            return [Bounded(value, coherent, fresh, x.model) for value, coherent, fresh in pieces]
 
         return split
 

@@ -169,5 +169,13 @@ SLOPES: dict[str, Slopes] = {
 }
 
 # |f(x') − f(x)| never exceeds this, however wrong x' is.
-RANGE: dict[str, float] = {"sin": 2, "cos": 2, "tanh": 2, "erf": 2, "arctan": np.pi, "arctan2": 2 * np.pi, "arccos": np.pi,
-                           "arcsin": np.pi}  # fmt: skip
+RANGE: dict[str, float] = {
+    "sin": 2,
+    "cos": 2,
+    "tanh": 2,
+    "erf": 2,
+    "arctan": np.pi,
+    "arctan2": 2 * np.pi,
+    "arccos": np.pi,
+    "arcsin": np.pi,
+}

@@ -15,27 +15,31 @@ Array = np.ndarray
 
 
 def walk_of_sum(result: Array, squares: Array, magnitudes: Array, terms: Array, together: Any, partial: Any) -> Array:
-    """Standard deviation of the rounding of a sum in any usual order, in units: a random walk of partial sums that ends at
-    the result, at least the norm `partial` of known partial sums, as far as the terms round alike."""
+    """Standard deviation of the rounding of a sum in any usual order, in units.
+
+    A random walk of partial sums that ends at the result; at least the norm `partial` of known partial sums; both as
+    far as the terms round alike.
+    """
     walk = WALK * np.sqrt(terms) * together * (np.abs(result) + squares)
     drift = (1 + np.sqrt(terms) * DRIFT) * magnitudes
     return np.where(terms > 1, np.maximum(together * partial, np.minimum(walk, terms * magnitudes) + drift), 0.0)
 
 
-def _norm_of_partial_sums(x: Array) -> Array:
+def norm_of_partial_sums(x: Array) -> Array:
     """√Σ|partial sum|² in natural order, and in so many lanes, whichever is largest."""
     norms = [np.sqrt((np.abs(np.cumsum(x, axis=-1)) ** 2).sum(-1))]
     for lanes in LANES:
         if x.shape[-1] > lanes:
             padded = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -x.shape[-1] % lanes)])
-            partial = np.cumsum(padded.reshape(*x.shape[:-1], -1, lanes), axis=-2)
+            partial = np.cumsum(padded.reshape(*x.shape[:-1], padded.shape[-1] // lanes, lanes), axis=-2)
             norms.append(np.sqrt((np.abs(partial) ** 2).sum((-2, -1))))
     return np.max(norms, axis=0)
 
 
-def _stagnation(magnitude: Array, total: Array, model: Any) -> Array:
+def stagnation(magnitude: Array, model: Any) -> Array:
     """Terms below the rounding of the sum are lost whole, all in the same direction: no random walk."""
-    lost = np.where(magnitude <= 2 * model.arithmetic.accumulate * total[..., None], magnitude, 0.0)
+    small = magnitude <= 2 * model.arithmetic.accumulate * magnitude.sum(-1, keepdims=True)
+    lost = np.where(small, magnitude, 0.0)
     return lost.sum(-1) / model.deviations
 
 
@@ -57,13 +61,13 @@ def _sum(x: Bounded, axis: Any, keepdims: bool) -> Bounded:
         summed = settle(value, inherited, 0.0, _worst(terms, model) * (total + inherited), model)
         return summed.map(lambda part: part.reshape(shape))
     together = coherence(lanes.value)
-    partial = _norm_of_partial_sums(lanes.value)
+    partial = norm_of_partial_sums(lanes.value)
     squares = np.sqrt((magnitude**2).sum(-1))
     rounding = walk_of_sum(value, squares, total, terms, together, partial) * model.arithmetic.accumulate
     linear = lanes.fresh.sum(-1)
     share = np.where(total > 0, np.abs(value) / np.where(total > 0, total, 1), 0.0)
     independent = np.minimum(linear, together * np.sqrt((lanes.fresh**2).sum(-1)) + share * linear)
-    inherited = lanes.coherent.sum(-1) + independent + _stagnation(magnitude, total, model)
+    inherited = lanes.coherent.sum(-1) + independent + stagnation(magnitude, model)
     return settle(value, inherited, 0.0, rounding, model).map(lambda part: part.reshape(shape))
 
 
@@ -95,9 +99,12 @@ def cumsum(x: Bounded, axis: int | None = None, dtype: Any = None, out: Any = No
     if dtype is not None or out is not None:
         raise TypeError("cumsum with dtype or out has no rounding rule")
     if axis is None:
-        x, axis = np.ravel(x), 0
+        x, axis = x.map(np.ravel), 0
     model = x.model
-    running = lambda part: np.cumsum(part, axis=axis)  # noqa: E731
+
+    def running(part: Array) -> Array:
+        return np.cumsum(part, axis=axis)
+
     magnitude = np.abs(x.value)
     value, total, terms = running(x.value), running(magnitude), running((magnitude > 0) | (x.error > 0))
     inherited = running(x.error)

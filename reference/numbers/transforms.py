@@ -17,7 +17,7 @@ Array = np.ndarray
 
 
 def _roundings(length: int, model: Any) -> float:
-    """Roundings of an element on its way through a fast transform; Bluestein's does three of up to four times the length."""
+    """Roundings of an element on its way through a fast transform; Bluestein's does three of four times the length."""
     direct = _largest_factor(length) <= LARGEST_RADIX
     levels = np.log2(max(length, 2)) if direct else BLUESTEIN_TRANSFORMS * np.log2(BLUESTEIN_LENGTH * length)
     return float(np.sqrt(levels + 1)) if model.statistical else BUTTERFLY_WORST * float(levels)
@@ -65,7 +65,7 @@ def convolve(a: Any, b: Any, mode: str = "full") -> Bounded:
     model = model_of(a, b)
     a, b = lift(a, model), lift(b, model)
     kinship = (float(coherence(a.value)), float(coherence(b.value))) if model.statistical else (1.0, 1.0)
-    direct = contract(lambda p, q: np.convolve(p, q, mode), a, b, kinship)  # type: ignore[arg-type]
+    direct = contract(lambda p, q: np.convolve(p, q, mode), a, b, kinship)  # type: ignore[call-overload]
     levels = np.log2(2 * (a.size + b.size))
     factor = np.sqrt(levels) if model.statistical else 3 * BUTTERFLY_WORST * levels
     floor = factor * model.arithmetic.accumulate * np.linalg.norm(a.value) * np.linalg.norm(b.value)

@@ -7,15 +7,18 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from properties.catalogue import FRAMEWORKS, Unavailable, load_framework
+from properties.catalogue import load_framework
+from properties.errors import Unavailable
+from properties.frameworks import FRAMEWORKS
 from tests.benchmarks.machine import Machine
 from tests.benchmarks.rows import SHIPPED, rows
 from tests.benchmarks.table import Table
 
 LEGEND = (
-    "wall: one synchronised call. device: one of many queued calls. limit: share of the copy bandwidth that the bytes of the",
-    "job come to; cached: the inputs fit the cache. times as long: the peer's time over this one's, by the device's clock",
-    'where there is one. "one …" solves a single system, a part of the job: a lower bound of what a solver costs.',
+    "wall: one synchronised call. device: one of many queued calls. limit: share of the copy bandwidth that is used",
+    "by the bytes that the job cannot avoid; cached: its inputs fit the cache. times as long: the peer's time over",
+    "this one's, by the device's clock where there is one. \"one …\" solves a single system, a part of the job: a",
+    "lower bound of what that solver costs.",
 )
 TABLE, MACHINE = pytest.StashKey[Table](), pytest.StashKey[Machine]()
 
@@ -36,11 +39,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     chosen, kernels = config.getoption("--framework", None), config.getoption("--kernel", None) or "*"
     smoke = config.getoption("benchmark_disable")
     listed = [
-        row
+        pytest.param(row, id=str(row), marks=pytest.mark.xdist_group(row.framework))
         for row in rows(_device(config), smoke)
         if fnmatchcase(row.kernel, kernels) and (row.contender != SHIPPED or chosen in (None, row.framework))
     ]
-    metafunc.parametrize("row", [pytest.param(r, id=str(r), marks=pytest.mark.xdist_group(r.framework)) for r in listed])
+    metafunc.parametrize("row", listed)
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +79,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if machine is None or not table.measurements:
         return
     terminalreporter.section("speed")
-    terminalreporter.line(f"{machine.name}: copies move {machine.bandwidth / 1e9:.3g} GB/s, cache {machine.cache / 2**20:.3g} MiB")
+    bandwidth, cache = machine.bandwidth / 2**30, machine.cache / 2**20
+    terminalreporter.line(f"{machine.name}: copies move {bandwidth:.4g} GiB/s, cache {cache:.3g} MiB")
     for line in (*table.lines(), *LEGEND):
         terminalreporter.line(line)
 

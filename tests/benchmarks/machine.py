@@ -15,7 +15,7 @@ UNITS = {"K": 2**10, "M": 2**20, "G": 2**30}
 
 @dataclass(frozen=True)
 class Machine:
-    """A device, "cpu" or "cuda", and the frameworks that reach it. What is measured, is measured when first asked for."""
+    """A device, "cpu" or "cuda", and the frameworks that reach it. Its speed is measured when first asked for."""
 
     device: str
     frameworks: tuple[str, ...]

@@ -13,7 +13,7 @@ DENSE_COPIES = 8  # bands laid out, summed and made complex, then factors and in
 @dataclass(frozen=True)
 class Peer:
     """- judged: address of a `resolvent_diagonal` that is gated. - timed: what is timed, if that is only a part of it.
-    - dense: whether it holds N² numbers a chain.
+    - dense: whether it holds N² numbers a chain. - library: whether its errors are a library's, and not ours.
     """
 
     label: str
@@ -21,6 +21,7 @@ class Peer:
     judged: str
     timed: Callable | None = None
     dense: bool = False
+    library: bool = True
 
     def too_much(self, shape: tuple[int, int], memory: int) -> str:
         """Why this shape is not for this peer; empty if it is."""
@@ -53,29 +54,27 @@ def jax_normalised_scan(main, upper, lower, shift):
     nothing = jnp.zeros_like(diagonal[..., :1])
     before, after = (jnp.concatenate(both, -1) for both in ((nothing, products), (products, nothing)))
 
-    there_and_back = _steps(jnp.stack([diagonal, diagonal[..., ::-1]]), jnp.stack([before, after[..., ::-1]]))
-    p, _, p_before, _ = jax.lax.associative_scan(_later_times_earlier, there_and_back, axis=diagonal.ndim)
-    x = jnp.concatenate([p[1, ..., -2::-1], nothing + 1], -1)
-    x_after = jnp.concatenate([p_before[1, ..., -2::-1], nothing], -1)
-    p, p_before = p[0], p_before[0]
+    matrices = _steps(jnp.stack([diagonal, diagonal[..., ::-1]]), jnp.stack([before, after[..., ::-1]]))
+    scanned = jax.lax.associative_scan(_later_times_earlier, matrices, axis=matrices.ndim - 1)
+    (p, trailing), (p_before, trailing_after) = scanned[:, 0]
+    x = jnp.concatenate([trailing[..., -2::-1], nothing + 1], -1)
+    x_after = jnp.concatenate([trailing_after[..., -2::-1], nothing], -1)
     return _scaled(p_before * x / (p * x - after * p_before * x_after), per_unit)
 
 
-def _steps(diagonal, products) -> tuple:
-    """[[m, −w], [1, 0]] for every site."""
+def _steps(diagonal, products):
+    """[[m, −w], [1, 0]] for every site, on the two leading axes."""
     import jax.numpy as jnp
 
-    return diagonal, -products, jnp.ones_like(diagonal), jnp.zeros_like(diagonal)
+    one, zero = jnp.ones_like(diagonal), jnp.zeros_like(diagonal)
+    return jnp.stack([jnp.stack([diagonal, -products]), jnp.stack([one, zero])])
 
 
-def _later_times_earlier(earlier: tuple, later: tuple) -> tuple:
+def _later_times_earlier(earlier, later):
     import jax.numpy as jnp
 
-    a, b, c, d = later
-    e, f, g, h = earlier
-    product = a * e + b * g, a * f + b * h, c * e + d * g, c * f + d * h
-    largest = functools.reduce(jnp.maximum, map(_size, product))
-    return tuple(_scaled(x, 1 / largest) for x in product)
+    product = later[:, :1] * earlier[:1] + later[:, 1:] * earlier[1:]
+    return _scaled(product, 1 / jnp.max(_size(product), (0, 1)))
 
 
 def _size(x):
@@ -107,7 +106,7 @@ def jax_single_solve(main, upper, lower, shift, right):
 
 
 def scipy_single_solve(main, upper, lower, shift, right):
-    """x of (H − z) x = right by one call of `scipy.linalg.solve_banded`: a batch is one long chain with its bonds cut."""
+    """x of (H − z) x = right by one call of `scipy.linalg.solve_banded`: a batch is a long chain with bonds cut."""
     from scipy.linalg import solve_banded
 
     diagonal = main - shift[..., None] + np.complex64(0)
@@ -149,7 +148,7 @@ def _solving_for_main(solve: Callable) -> Callable:
 
 
 PEERS = (
-    Peer("associative scan", "jax", f"{__name__}:jax_normalised_scan"),
+    Peer("associative scan", "jax", f"{__name__}:jax_normalised_scan", library=False),
     Peer("inverse", "torch", "impl.libraries.tridiagonal:torch_inverse", dense=True),
     Peer("solve_banded", "numpy", "impl.libraries.tridiagonal:scipy_solve_banded", dense=True),
     Peer("one tridiagonal_solve", "jax", f"{__name__}:jax_diagonal_by_solves", _solving_for_main(jax_single_solve)),

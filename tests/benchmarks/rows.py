@@ -44,8 +44,8 @@ class Row:
 
     @property
     def bytes_at_least(self) -> int:
-        """Each pass reads its inputs once and writes its outputs once: 20 bytes a site forward in single precision, for a
-        real H, and 32 backward, whose outputs have the shapes of the inputs."""
+        """Each pass reads its inputs once and writes its outputs once: 20 bytes a site forward in single precision,
+        for a real H, and 32 backward, whose outputs have the shapes of the inputs."""
         chains, sites = self.shape
         data = chains * ((3 * sites - 2) * REAL + COMPLEX)
         result = COMPLEX * math.prod(self.result_shape)

@@ -1,4 +1,4 @@
-"""The table: what was measured of each row, its share of the machine's limit, and its ratio to the peers of the same run."""
+"""The table: what was measured of each row, its share of the machine's limit, its ratio to the peers of the run."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -6,6 +6,8 @@ from typing import Any
 from tests.benchmarks.clocks import DeviceTime
 from tests.benchmarks.machine import Machine
 from tests.benchmarks.rows import SHIPPED, Row
+
+HEADER = ("kernel", "direction", "shape", "framework", "contender", "wall", "device", "limit", "times as long")
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,16 @@ class Measurement:
 
     def record(self) -> dict[str, Any]:
         """What the JSON keeps beside the wall times."""
-        device = {"device_seconds": self.device_time.seconds, "device_time": self.device_time.method} if self.device_time else {}
+        device = self.device_time
         return {
             "kernel": self.row.kernel,
             "direction": self.row.direction,
             "framework": self.row.framework,
             "contender": self.row.contender,
             "shape": list(self.row.shape),
-            **device,
+            "wall_seconds": self.wall,
+            "device_seconds": device.seconds if device else None,
+            "device_time": device.method if device else None,
             "bytes_at_least": self.row.bytes_at_least,
             "copy_bandwidth_bytes_per_second": self.machine.bandwidth,
             "limit_seconds": self.limit,
@@ -83,10 +87,9 @@ class Table:
         }
 
     def lines(self) -> list[str]:
-        header = ("kernel", "direction", "chains x sites", "framework", "contender", "wall", "device", "limit", "times as long")
-        body = [self._cells(measured) for measured in self.measurements]
-        widths = [max(map(len, column)) for column in zip(header, *body, strict=True)]
-        return ["  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip() for cells in (header, *body)]
+        table = [HEADER, *map(self._cells, self.measurements)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        return ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]
 
     def _cells(self, measured: Measurement) -> tuple[str, ...]:
         row = measured.row

@@ -1,8 +1,8 @@
-"""The clear and correct ingredients of the resolvent's diagonal and of log det; a defect replaces one of them.
+"""Clear and correct ingredients of the resolvent's diagonal and of log det; a defect replaces one of them.
 
 Pivots are kept as fractions d_i = p_i/q_i, so that none of them has to be divided by:
-(p, q)_i = s_i·(m_i p_{i−1} − w_{i−1} q_{i−1}, p_{i−1}), from (1, 0), with m = main − shift, w = upper·lower and
-a power of two s_i. Site by site, so this is for chains of a few thousand sites at most.
+(p, q)_i = s_i·(m_i p_{i−1} − w_{i−1} q_{i−1}, p_{i−1}), from (1, 0), with m = main − shift, w = upper·lower
+and a power of two s_i. Site by site, so this is for chains of a few thousand sites at most.
 """
 
 from collections.abc import Callable
@@ -70,7 +70,7 @@ def diagonal(chain: Chain) -> Tensor:
 
 
 def logarithm(chain: Chain) -> Tensor:
-    """Σ log d_i: the modulus from the last pivot and the scales, the angle from the last pivot and the sum's turns."""
+    """Σ log d_i: the modulus from the last pivot and the scales, the angle from the last pivot and the turns."""
     if not chain.m.shape[-1]:
         return chain.m.sum(-1)
     last = chain.left.p[..., -1]
@@ -86,7 +86,7 @@ def unchanged(value: Tensor) -> Tensor:
 
 
 def gathered(pivots: Pivots, w: Tensor, cotangent: Tensor) -> Tensor:
-    """κ_i = c_i q_i² + s_i² w_{i−1} κ_{i−1}: what the sites up to i feed into the gradient; w_{i−1} stands at i."""
+    """κ_i = c_i q_i² + s_i² w_{i−1} κ_{i−1}: what sites up to i feed into the gradient; w_{i−1} stands at i."""
     total, sums = torch.zeros_like(w[..., 0]), []
     source, factor = cotangent * pivots.q**2, pivots.s**2 * w
     for own, kept in zip(source.unbind(-1), factor.unbind(-1), strict=True):
@@ -173,7 +173,9 @@ class Algorithm:
     def chain(self, *arrays: Tensor) -> Chain:
         m, w = self.entries(*arrays)
         w = torch.cat([w, torch.zeros_like(m[..., :1])], -1)
-        from_left, from_right = self.sweep(torch.stack([m, m.flip(-1)]), torch.stack([shifted(w), w.flip(-1)]))
+        from_left, from_right = self.sweep(
+            torch.stack([m, m.flip(-1)]), torch.stack([shifted(w), w.flip(-1)])
+        )
         return Chain(m, w, from_left, from_right.reversed())
 
     def sweep(self, m: Tensor, w: Tensor) -> tuple[Pivots, ...]:
@@ -187,7 +189,8 @@ class Algorithm:
             s = self.scale(p, q, site)
             p, q = s * p, s * q
             found.append((p, q, s))
-        return tuple(Pivots(*parts) for parts in zip(*(torch.stack(x, -1) for x in zip(*found, strict=True)), strict=True))
+        stacked = [torch.stack(parts, -1) for parts in zip(*found, strict=True)]
+        return tuple(Pivots(*chain) for chain in zip(*stacked, strict=True))
 
 
 HONEST = Algorithm()

@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import cache
 
 from torch import Tensor
 
 from properties.catalogue import load_framework
-from properties.kernel import Case, Implementation, Kernel
+from properties.kernel import Implementation
 from properties.laws.long_chains import LENGTHS
 from properties.systems import all_kernels
 from reference.numbers import ARITHMETICS
@@ -45,13 +44,12 @@ class Defect:
         return implementation(self.kernel, self, self.dtype, self.name, f"{self.module}:{self.name}")
 
 
-def defect(kernel: str, ingredient: str, *, dtype: str = "float32", survives: str = "", **beside: Callable) -> Callable:
-    """Make a Defect of a wrong ingredient: its name is the function's, its story the docstring. `beside` are further
-    ingredients that the same story needs."""
+def defect(kernel: str, ingredient: str, *, dtype: str = "float32", survives: str = "") -> Callable:
+    """Make a Defect of a wrong ingredient: its name is the function's, its story the docstring."""
 
     def make(wrong: Callable) -> Defect:
         story = " ".join((wrong.__doc__ or "").split())
-        algorithm = replace(HONEST, **{ingredient: wrong}, **beside)
+        algorithm = replace(HONEST, **{ingredient: wrong})
         return Defect(wrong.__name__, kernel, algorithm, story, wrong.__module__, dtype, survives)
 
     return make
@@ -62,17 +60,9 @@ def defects_in(values: Iterable) -> tuple[Defect, ...]:
 
 
 def implementation(kernel: str, function: Callable, dtype: str, label: str, address: str) -> Implementation:
-    """Under judgement on the CPU, as somebody's own."""
-    adapter = load_framework("torch", "cpu")
-    return Implementation(_kernel(kernel), function, adapter, "cpu", dtype, ARITHMETICS[dtype], label, address)
-
-
-@cache
-def _kernel(name: str) -> Kernel:
-    """The contract, whose long chains are the shortest of their law: the ingredients go site by site."""
-    kernel = next(kernel for kernel in all_kernels() if kernel.name == name)
-
-    def shortest(case: Case) -> Case:
-        return replace(case, seed=case.seed - case.seed % len(LENGTHS))
-
-    return replace(kernel, inputs=lambda dtype: kernel.inputs(dtype).map(shortest))
+    """Under judgement on the CPU, as somebody's own; its long chains are short, because it goes site by site."""
+    contract = next(contract for contract in all_kernels() if contract.name == kernel)
+    adapter, arithmetic = load_framework("torch", "cpu"), ARITHMETICS[dtype]
+    return Implementation(
+        contract, function, adapter, "cpu", dtype, arithmetic, label, address, longest=min(LENGTHS)
+    )

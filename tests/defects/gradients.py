@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.defects.chain import advance, after, diagonal, forward, gathered, gradient, per_input, shifted, to_input
+from tests.defects.chain import diagonal, forward, gathered, gradient, per_input, shifted, to_input
 from tests.defects.defect import RESOLVENT, defect, defects_in
 from tests.defects.rounding import in_half
 
@@ -67,7 +67,7 @@ def gradient_clipped(chain, cotangent):
 
 @defect(RESOLVENT, "to_input")
 def conjugate_missing(holomorphic, array):
-    """The holomorphic gradient is handed back without its conjugate (BK-core): JAX's convention in PyTorch."""
+    """The holomorphic gradient is not conjugated on the way out (BK-core): JAX's convention in PyTorch."""
     return to_input(holomorphic.conj(), array)
 
 

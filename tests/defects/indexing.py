@@ -17,7 +17,7 @@ def last_site_copied(chain):
 
 @defect(RESOLVENT, "advance")
 def carry_applied_twice(p, q, m, w, site):
-    """Where one tile of 16 sites hands over to the next, the first step of the new tile is made twice (BK-core's scan)."""
+    """Where one tile of 16 sites hands over to the next, its first step is made twice (BK-core's scan)."""
     p, q = advance(p, q, m, w, site)
     return advance(p, q, m, w, site) if site and site % TILE == 0 else (p, q)
 
@@ -37,7 +37,7 @@ def carry_dropped_beyond_32(p, q, m, w, site):
 
 @defect(RESOLVENT, "diagonal")
 def neighbouring_bond(chain):
-    """The recursion from the right takes b_i c_i for b_{i+1} c_{i+1} (BK-core): right if the product is constant."""
+    """From the right, b_i c_i for b_{i+1} c_{i+1} (BK-core): right if the product is constant."""
     wrong = torch.cat([chain.w[..., :1], chain.w[..., :-1]], -1)
     wrong = torch.cat([wrong[..., :-1], 0 * wrong[..., -1:]], -1)
     (right,) = HONEST.sweep(chain.m.flip(-1)[None], wrong.flip(-1)[None])
@@ -82,9 +82,9 @@ def first_shift_for_all(main, upper, lower, shift):
 
 @defect(RESOLVENT, "entries")
 def broadcast_without_stride(main, upper, lower, shift):
-    """main is read as if contiguous in the full batch: row r of it for row r of the result, modulo its length."""
-    m, w = entries(main, upper, lower, shift)
-    batch, rows = m.shape[:-1], main.flatten(0, -2) if main.ndim > 1 else main.unsqueeze(0)
+    """main is read as if contiguous in the full batch: its row r, modulo its length, for row r."""
+    batch = entries(main, upper, lower, shift)[0].shape[:-1]
+    rows = main.flatten(0, -2) if main.ndim > 1 else main.unsqueeze(0)
     read = rows[torch.arange(batch.numel()) % len(rows)].reshape(*batch, -1)
     return entries(read, upper, lower, shift)
 

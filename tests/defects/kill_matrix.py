@@ -1,13 +1,15 @@
 """The kill matrix: which law falsifies which planted defect, and after how many examples.
 
-    python -m tests.defects.kill_matrix [--examples N] [--report DIR]
+python -m tests.defects.kill_matrix [--examples N] [--processes N] [--report DIR]
 """
 
 import argparse
 import json
 import statistics
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
@@ -22,12 +24,12 @@ from properties.law import Falsified, Law, NotClaimed
 from tests.defects.defect import Defect
 from tests.defects.tridiagonal import DEFECTS, KERNELS
 
-EXAMPLES, RARE = 60, 3
+EXAMPLES, RARE = 25, 3
 NOT_CLAIMED = -1
 
 
 def hunt(law: Law, implementation: Implementation, examples: int) -> int:
-    """The number of distinct examples until the law is falsified; 0 if it never is, NOT_CLAIMED if it does not apply.
+    """The number of distinct examples until the law is falsified; 0 for never, NOT_CLAIMED if it does not apply.
 
     Derandomized and unsteered, so that every defect meets the same examples and the gauges are computed once.
     """
@@ -41,9 +43,25 @@ def hunt(law: Law, implementation: Implementation, examples: int) -> int:
     return 0
 
 
-def kill_matrix(defects: Iterable[Defect], examples: int = EXAMPLES) -> dict[str, dict[str, int]]:
-    """defect → law → examples needed, over every law."""
-    return {d.name: {law.name: hunt(law, d.implementation, examples) for law in laws_of(d.implementation)} for d in defects}
+def hunt_all(defect: Defect, examples: int) -> dict[str, int]:
+    """law → examples needed."""
+    return {law.name: hunt(law, defect.implementation, examples) for law in laws_of(defect.implementation)}
+
+
+def kill_matrix(
+    defects: Sequence[Defect], examples: int = EXAMPLES, processes: int = 1
+) -> Iterator[tuple[str, dict[str, int]]]:
+    """The rows, (defect's name, law → examples needed), in the order of the defects."""
+    if processes == 1:
+        yield from ((d.name, hunt_all(d, examples)) for d in defects)
+        return
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        running = [pool.submit(_row, d.name, examples) for d in defects]
+        yield from ((d.name, row.result()) for d, row in zip(defects, running, strict=True))
+
+
+def _row(name: str, examples: int) -> dict[str, int]:
+    return hunt_all(next(d for d in DEFECTS if d.name == name), examples)
 
 
 def needed(row: dict[str, int], kind: str, kernel: str) -> int:
@@ -53,7 +71,7 @@ def needed(row: dict[str, int], kind: str, kernel: str) -> int:
 
 
 def summary(defects: Sequence[Defect], matrix: dict[str, dict[str, int]]) -> dict:
-    """Who is killed and who survives the mathematics, the median, and for each law its kills and those it alone makes."""
+    """Who is falsified by the mathematics, who survives; for each law its kills, and those it alone makes."""
     fewest = {d.name: needed(matrix[d.name], "mathematics", d.kernel) for d in defects}
     killed = [count for count in fewest.values() if count]
     return {
@@ -62,7 +80,9 @@ def summary(defects: Sequence[Defect], matrix: dict[str, dict[str, int]]) -> dic
         "median examples": statistics.median(killed) if killed else None,
         "most examples": max(killed, default=None),
         "survivors": {d.name: d.survives for d in defects if not fewest[d.name]},
-        "laws": {kernel: _of_laws([d for d in defects if d.kernel == kernel], matrix, kernel) for kernel in KERNELS},
+        "laws": {
+            kernel: _of_laws([d for d in defects if d.kernel == kernel], matrix, kernel) for kernel in KERNELS
+        },
     }
 
 
@@ -81,7 +101,9 @@ def render(defects: Sequence[Defect], matrix: dict[str, dict[str, int]], console
     """A table for each kernel: examples needed, "-" for none, a blank where the law does not apply."""
     for kernel in KERNELS:
         laws = _laws(kernel)
-        table = Table(title=f"kill matrix of {kernel}", title_justify="left", pad_edge=False, padding=(0, 1, 0, 0))
+        table = Table(
+            title=f"kill matrix of {kernel}", title_justify="left", pad_edge=False, padding=(0, 1, 0, 0)
+        )
         table.add_column("defect", no_wrap=True)
         table.add_column("dtype", no_wrap=True)
         for number in range(1, len(laws) + 1):
@@ -92,17 +114,26 @@ def render(defects: Sequence[Defect], matrix: dict[str, dict[str, int]], console
         found = _of_laws([d for d in defects if d.kernel == kernel], matrix, kernel)
         for number, law in enumerate(laws, 1):
             alone = ", ".join(found[law.name]["alone"])
-            console.print(f"{number:3} {law.name}: {found[law.name]['kills']} kills" + (f"; alone: {alone}" if alone else ""))
+            console.print(
+                f"{number:3} {law.name}: {found[law.name]['kills']} kills"
+                + (f"; alone: {alone}" if alone else "")
+            )
 
 
 def write(folder: Path, defects: Sequence[Defect], matrix: dict[str, dict[str, int]], examples: int) -> Path:
     """kill_matrix.json in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
-        {"name": d.name, "kernel": d.kernel, "dtype": d.dtype, "story": d.story, "examples": matrix[d.name]} for d in defects
+        {"name": d.name, "kernel": d.kernel, "dtype": d.dtype, "story": d.story, "examples": matrix[d.name]}
+        for d in defects
     ]
     path = folder / "kill_matrix.json"
-    record = {"examples a law": examples, "examples a rare law": RARE, "summary": summary(defects, matrix), "defects": rows}
+    record = {
+        "examples a law": examples,
+        "examples a rare law": RARE,
+        "summary": summary(defects, matrix),
+        "defects": rows,
+    }
     path.write_text(json.dumps(record, indent=1, ensure_ascii=False), encoding="utf-8")
     return path
 
@@ -129,19 +160,28 @@ def _settings(examples: int) -> settings:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m tests.defects.kill_matrix", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.defects.kill_matrix", description=__doc__.splitlines()[0]
+    )
     parser.add_argument("--examples", type=int, default=EXAMPLES, help="examples a law (default %(default)s)")
-    parser.add_argument("--report", type=Path, default=Path("reports"), help="folder of kill_matrix.json (default %(default)s)")
+    parser.add_argument("--processes", type=int, default=1, help="processes (default %(default)s)")
+    parser.add_argument(
+        "--report",
+        type=Path,
+        default=Path("reports"),
+        help="folder of kill_matrix.json (default %(default)s)",
+    )
     options = parser.parse_args()
     console, begun = Console(width=160), time.perf_counter()
-    matrix: dict[str, dict[str, int]] = {}
-    for d in track(DEFECTS, description="planted defects", console=Console(stderr=True), transient=True):
-        matrix |= kill_matrix([d], options.examples)
+    rows = kill_matrix(DEFECTS, options.examples, options.processes)
+    progress = Console(stderr=True)
+    matrix = dict(track(rows, "planted defects", total=len(DEFECTS), console=progress, transient=True))
     render(DEFECTS, matrix, console)
     found = summary(DEFECTS, matrix)
     console.print(
-        f"{found['falsified']} of {found['defects']} defects falsified by the mathematics, in {found['median examples']} "
-        f"examples (median), {found['most examples']} at most; {time.perf_counter() - begun:.0f} s"
+        f"{found['falsified']} of {found['defects']} defects falsified by the mathematics, "
+        f"in {found['median examples']} examples (median), {found['most examples']} at most; "
+        f"{time.perf_counter() - begun:.0f} s"
     )
     for name, reason in found["survivors"].items():
         console.print(f"survives: {name}. {reason}")

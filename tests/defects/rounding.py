@@ -2,7 +2,7 @@
 
 import torch
 
-from tests.defects.chain import advance, diagonal, entries, scale
+from tests.defects.chain import advance, diagonal, entries, scale, shifted
 from tests.defects.defect import RESOLVENT, defect, defects_in
 
 
@@ -17,7 +17,7 @@ def finite_or_zero(x: torch.Tensor) -> torch.Tensor:
 
 @defect(RESOLVENT, "advance", dtype="float64")
 def tiny_added_to_pivot(p, q, m, w, site):
-    """1e-18 on every pivot, "against division by zero" (BK-core). In float32 no entry is small enough to feel it."""
+    """1e-18 on every pivot, "against division by zero" (BK-core); float32 data are too large to feel it."""
     following, previous = advance(p, q, m, w, site)
     return following + 1e-18 * previous, previous
 
@@ -45,7 +45,7 @@ def millionth_added_to_first_pivot(p, q, m, w, site):
 
 @defect(RESOLVENT, "diagonal")
 def zero_pivot_divided_by(chain):
-    """Pivots as plain numbers, divided by: a zero one makes 0/0, and the non-finite is made zero (BK-core)."""
+    """Pivots as plain numbers, divided by: a zero one makes 0/0; the non-finite is made zero (BK-core)."""
     m, w = chain.m, chain.w
     left, right = [m[..., 0]], [m[..., -1]]
     for site in range(1, m.shape[-1]):
@@ -54,21 +54,27 @@ def zero_pivot_divided_by(chain):
     return finite_or_zero(1 / (torch.stack(left, -1) + torch.stack(right, -1).flip(-1) - m))
 
 
+def minors(m: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    """The leading principal minors φ_0 … φ_N; w_{i−1} stands at i. Nothing keeps them from overflowing."""
+    found = [torch.zeros_like(m[..., 0]), torch.ones_like(m[..., 0])]
+    for site in range(m.shape[-1]):
+        found.append(m[..., site] * found[-1] - w[..., site] * found[-2])
+    return torch.stack(found[1:], -1)
+
+
+def of_moderate_size(chain):
+    """m and w divided by a size of the data, and that size: short chains of any scale are within range."""
+    largest = torch.maximum(chain.m.abs(), chain.w.abs().sqrt()).amax(-1, keepdim=True)
+    size = largest / 16
+    return chain.m / size, chain.w / size**2, size
+
+
 @defect(RESOLVENT, "diagonal", dtype="float64")
 def determinant_overflows_in_long_chains(chain):
-    """Minors of the scaled matrix, never rescaled, overflow at about a thousand sites; non-finite becomes zero (BK-core)."""
-    size = torch.maximum(chain.m.abs(), chain.w.abs().sqrt()).amax(-1, keepdim=True)
-    m, w = chain.m / size, chain.w / size**2
-
-    def minors(m, w):
-        found = [torch.zeros_like(m[..., 0]), torch.ones_like(m[..., 0])]
-        for site in range(m.shape[-1]):
-            found.append(m[..., site] * found[-1] - w[..., site] * found[-2])
-        return torch.stack(found[1:], -1)
-
-    above = minors(16 * m, 256 * torch.cat([0 * w[..., -1:], w[..., :-1]], -1))
-    below = minors(16 * m.flip(-1), 256 * w.flip(-1))
-    return finite_or_zero(16 * above[..., :-1] * below.flip(-1)[..., 1:] / above[..., -1:] / size)
+    """Minors, never rescaled, overflow at about a thousand sites; the non-finite is made zero (BK-core)."""
+    m, w, size = of_moderate_size(chain)
+    above, below = minors(m, shifted(w)), minors(m.flip(-1), w.flip(-1)).flip(-1)
+    return finite_or_zero(above[..., :-1] * below[..., 1:] / above[..., -1:] / size)
 
 
 @defect(RESOLVENT, "scale")
@@ -149,7 +155,9 @@ def spectral_density_made_positive(chain):
 def vanishing_resolvent_dropped(chain):
     """Im G below 1e-3 of |G| is taken for rounding and dropped."""
     exact = diagonal(chain)
-    return torch.complex(exact.real, torch.where(exact.imag.abs() < 1e-3 * exact.abs(), 0 * exact.imag, exact.imag))
+    return torch.complex(
+        exact.real, torch.where(exact.imag.abs() < 1e-3 * exact.abs(), 0 * exact.imag, exact.imag)
+    )
 
 
 @defect(RESOLVENT, "diagonal")

@@ -10,8 +10,20 @@ from reference.numbers.arithmetic import worst_case
 from reference.numbers.gauge import enter
 
 SINGLE = ARITHMETICS["float32"]
-STRUCTURES = ("normal", "positive", "constant", "few values", "three values", "alternating", "alternating constant", "sorted",
-              "slow wave", "lognormal", "cancelling", "graded")  # fmt: skip
+STRUCTURES = (
+    "normal",
+    "positive",
+    "constant",
+    "few values",
+    "three values",
+    "alternating",
+    "alternating constant",
+    "sorted",
+    "slow wave",
+    "lognormal",
+    "cancelling",
+    "graded",
+)
 DECADES = 6
 
 

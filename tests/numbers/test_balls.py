@@ -161,10 +161,23 @@ def test_a_singular_matrix_says_nothing_and_its_neighbour_does():
 
 def test_shapes_move_as_in_numpy():
     x = np.random.default_rng(0).normal(size=(2, 3, 4))
-    for move in (lambda x: np.pad(x, 1), lambda x: np.moveaxis(x, 0, -1), lambda x: x[:, ::2], lambda x: np.tril(x), lambda x: x.mT,
-                 lambda x: np.stack([x, x], 1), lambda x: np.concatenate([x, x], -1), lambda x: np.broadcast_to(x, (5, 2, 3, 4)),
-                 lambda x: np.flip(x, 0), lambda x: np.take(x, [0, 0], 1), lambda x: np.max(x, axis=1), lambda x: np.clip(x, 0.0, 1.0),
-                 lambda x: np.roll(x, 1, 0), lambda x: np.squeeze(x[:1]), lambda x: np.where(x > 0, x, -np.inf)):  # fmt: skip
+    for move in (
+        lambda x: np.pad(x, 1),
+        lambda x: np.moveaxis(x, 0, -1),
+        lambda x: x[:, ::2],
+        lambda x: np.tril(x),
+        lambda x: x.mT,
+        lambda x: np.stack([x, x], 1),
+        lambda x: np.concatenate([x, x], -1),
+        lambda x: np.broadcast_to(x, (5, 2, 3, 4)),
+        lambda x: np.flip(x, 0),
+        lambda x: np.take(x, [0, 0], 1),
+        lambda x: np.max(x, axis=1),
+        lambda x: np.clip(x, 0.0, 1.0),
+        lambda x: np.roll(x, 1, 0),
+        lambda x: np.squeeze(x[:1]),
+        lambda x: np.where(x > 0, x, -np.inf),
+    ):
         (ball,), (gauged,) = balls.enclose(move, x), gauge(move, x, arithmetic=DOUBLE)
         np.testing.assert_array_equal(ball.mid, move(x))
         np.testing.assert_array_equal(gauged.value, move(x))

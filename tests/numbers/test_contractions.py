@@ -40,6 +40,22 @@ def test_a_product_in_any_usual_order_stays_inside(order, seed, left, right, len
     assert ratio(a @ b, products) <= 1
 
 
+@pytest.mark.parametrize("spelling", ["ij,j->i", "ij,ij->i"])
+@given(seed=seeds, left=structures, right=structures)
+def test_products_with_a_vector_stay_inside_where_their_terms_differ_by_decades(spelling, seed, left, right):
+    rng = np.random.default_rng(seed)
+    a = structured(rng, (2, 2000), left) * np.exp(3 * rng.normal(size=2000)).astype(np.float32)
+    b = structured(rng, (2, 2000), right) if spelling == "ij,ij->i" else structured(rng, (2000,), right)
+    (products,) = gauge(lambda a, b: np.einsum(spelling, a, b), double(a), double(b), arithmetic=SINGLE)
+    assert max(ratio(order(a * b), products) for order in ORDERS) <= 1
+    if b.ndim == 1:
+        for (spelled,) in (
+            gauge(product, double(a), double(b), arithmetic=SINGLE),
+            gauge(lambda a, b: (a @ b[:, None])[:, 0], double(a), double(b), arithmetic=SINGLE),
+        ):
+            assert max(ratio(order(a * b), spelled) for order in ORDERS) <= 1
+
+
 @given(seed=seeds, left=structures, right=structures, length=lengths)
 def test_a_complex_product_stays_inside(seed, left, right, length):
     rng = np.random.default_rng(seed)

@@ -55,6 +55,15 @@ def test_integers_are_exact_and_a_result_without_rounding_has_only_its_storage()
     np.testing.assert_allclose(gathered.tolerance, (3 * SINGLE.input + SINGLE.output) * gathered.value)
 
 
+@pytest.mark.parametrize("shapes", [((2, 0), (0, 3)), ((0, 2), (2, 3))])
+def test_zero_length_axes_work(shapes):
+    a, b = map(np.zeros, shapes)
+    for function in (np.matmul, lambda a, b: np.einsum("ij,jk->ik", a, b), lambda a, b: np.sum(a, axis=-1)):
+        (empty,) = gauge(function, a, b[:, :1], arithmetic=SINGLE)
+        np.testing.assert_array_equal(empty.value, np.zeros(empty.value.shape))
+        assert empty.tolerance.shape == empty.value.shape
+
+
 def test_the_value_is_that_of_the_plain_reference():
     x = np.random.default_rng(0).normal(size=(3, 4, 4))
 
@@ -68,11 +77,17 @@ def test_the_value_is_that_of_the_plain_reference():
 @pytest.mark.parametrize(
     ("function", "name"),
     [
-        (np.sort, "sort"), (np.linalg.eigh, "eigh"), (np.linalg.qr, "qr"), (np.floor, "floor"), (np.median, "median"),
-        (lambda x: np.add(x, 1.0, out=np.zeros(3)), "add"), (lambda x: np.multiply.reduce(x), "multiply.reduce"),
-        (lambda x: np.einsum("i,i,i->", x, x, x), "einsum"), (lambda x: np.sum(x, dtype=float), "sum"),
+        (np.sort, "sort"),
+        (np.linalg.eigh, "eigh"),
+        (np.linalg.qr, "qr"),
+        (np.floor, "floor"),
+        (np.median, "median"),
+        (lambda x: np.add(x, 1.0, out=np.zeros(3)), "add"),
+        (lambda x: np.multiply.reduce(x), "multiply.reduce"),
+        (lambda x: np.einsum("i,i,i->", x, x, x), "einsum"),
+        (lambda x: np.sum(x, dtype=float), "sum"),
     ],
-)  # fmt: skip
+)
 def test_a_function_without_a_rule_is_refused_by_name(function, name):
     with pytest.raises(TypeError, match=name):
         gauge(function, np.ones(3), arithmetic=SINGLE)
@@ -86,10 +101,20 @@ def write_in_place(x):
     x += 1.0
 
 
-@pytest.mark.parametrize("leave", [
-    lambda x: float(x[0]), lambda x: bool(x[0] > 0), lambda x: int(x[0]), lambda x: x[0].item(), lambda x: np.asarray(x),
-    lambda x: x.tolist(), lambda x: [0, 1][x[0]], write, write_in_place,
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "leave",
+    [
+        lambda x: float(x[0]),
+        lambda x: bool(x[0] > 0),
+        lambda x: int(x[0]),
+        lambda x: x[0].item(),
+        lambda x: np.asarray(x),
+        lambda x: x.tolist(),
+        lambda x: [0, 1][x[0]],
+        write,
+        write_in_place,
+    ],
+)
 def test_nobody_leaves_the_number_system(leave):
     with pytest.raises(TypeError):
         gauge(leave, np.ones(3), arithmetic=SINGLE)

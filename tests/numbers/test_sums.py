@@ -1,4 +1,4 @@
-"""Sums of float32 data in every order that kernels use stay inside the gauge, and the gauge is not much wider than they."""
+"""Sums of float32 data in every order that kernels use stay inside the gauge, which is not much wider than they."""
 
 import numpy as np
 import pytest

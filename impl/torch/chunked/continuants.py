@@ -55,8 +55,9 @@ def continuants(main: Tensor, products: Tensor) -> tuple[Tensor, Tensor, Tensor,
     previous = torch.cat([p.unsqueeze(0), rows[:-1]]).mul_(scales)
     leaving = entering - torch.log2(scales).sum(0).view(chains, chunks)
     mantissa, exponent = rows[-1].view(chains, chunks)[:, -1], leaving[:, -1]
-    # Across a chunk boundary q_i = c_i p_{i−1} compares two chunks, each with an exponent of its own.
-    scales.view(length, chains, chunks)[0, :, 1:] *= torch.exp2(leaving[:, :-1] - entering[:, 1:])
+    if chunks > 1:
+        # Across a chunk boundary q_i = c_i p_{i−1} compares two chunks, each with an exponent of its own.
+        scales.view(length, chains, chunks)[0, :, 1:] *= torch.exp2(leaving[:, :-1] - entering[:, 1:])
     p, q, scales = (_by_chain(x, chains, chunks, sites) for x in (rows, previous, scales))
     return p, q, scales, mantissa, exponent
 

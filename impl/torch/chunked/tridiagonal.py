@@ -138,12 +138,12 @@ class _Chain(NamedTuple):
 
     @staticmethod
     def of(main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor) -> "_Chain":
+        sites = main.shape[-1]
         mixed = any(x.is_complex() for x in (main, upper, lower, shift))
         dtype = torch.complex128 if mixed else torch.float64
-        main = main.to(dtype) - shift.to(dtype).unsqueeze(-1)
-        upper, lower = upper.to(dtype), lower.to(dtype)
-        unit = power_of_two(magnitude(torch.cat([main, upper, lower], -1)).amax(-1, keepdim=True))
-        main, upper, lower = main / unit, upper / unit, lower / unit
+        entries = torch.cat([main.to(dtype) - shift.to(dtype).unsqueeze(-1), upper, lower], -1)
+        unit = power_of_two(magnitude(entries).amax(-1, keepdim=True))
+        main, upper, lower = (entries * unit.reciprocal()).tensor_split([sites, 2 * sites - 1], -1)
         products = upper * lower
         return _Chain(
             torch.stack([main, main.flip(-1)]),

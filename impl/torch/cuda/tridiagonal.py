@@ -107,6 +107,21 @@ class _System:
     def planes(self, count: int, dtype: torch.dtype | None = None) -> Tensor:
         return torch.empty((count, self.cells), dtype=dtype or self.internal, device=self.device)
 
+    def gradients(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Empty gradients of main, upper and lower, and the same as numbers."""
+        gradients = [torch.empty(x.shape, dtype=x.dtype, device=self.device) for x in self.arrays]
+        return gradients, [_numbers(x) for x in gradients]
+
+    def returned(self, gradients: list[Tensor], upper: Tensor, lower: Tensor) -> list[Tensor]:
+        """Gradients real for a real off-diagonal that was computed with as complex."""
+        given = (gradients[0].is_complex(), upper.is_complex(), lower.is_complex())
+        return [x if complex_input or not x.is_complex() else x.real.contiguous()
+                for x, complex_input in zip(gradients, given, strict=True)]  # fmt: skip
+
+    def shift_gradient(self, totals: Tensor) -> Tensor:
+        parts = totals.view(2, self.batch, self.plan.blocks).sum(2).to(self.real_dtype)
+        return torch.complex(parts[0], parts[1]) if self.shift.is_complex() else parts[0].contiguous()
+
     def _carries(self) -> tuple[Tensor, Tensor]:
         products, columns, rows = self.planes(8), self.planes(4), self.planes(4)
         kernels.block_product[self.grid](*self.pointers(), products, **self.sizes(), **self.options())
@@ -139,7 +154,7 @@ def _kind(x: Tensor) -> str:
 
 def _reach(x: Tensor) -> int:
     """Entries from the first to the last one of x in memory."""
-    return max((x.shape[0] - 1) * x.stride(0) + x.shape[1], 0)
+    return (x.shape[0] - 1) * x.stride(0) + x.shape[1] if x.numel() else 0
 
 
 def _alignment(x: Tensor) -> int:
@@ -160,3 +175,72 @@ def resolvent_diagonal(
         RESULT="pairs", COTANGENT="none", **system.options(), **system.outline(),
     )  # fmt: skip
     return result, ()
+
+
+def resolvent_diagonal_vjp(
+    main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor, saved: tuple[Tensor, ...], cotangent: Tensor,
+    internal: torch.dtype,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """Σ_i g_i ∂G_ii for main, upper, lower (like them) and shift (B,); a lazily conjugated cotangent costs no copy."""
+    system = _System(main, upper, lower, shift, internal, sites=4)
+    conjugate = cotangent.is_conj()
+    cotangent = _wide(cotangent.conj() if conjugate else cotangent)
+    gradients, numbers = system.gradients()
+    totals = system.planes(2)
+    scratch = system.scratch()
+    rights = lefts = totals
+
+    def launch(**flags: object) -> None:
+        kernels.resolvent_diagonal_vjp[system.grid](
+            *system.pointers(), _numbers(cotangent), system.columns, system.rows, rights, lefts, scratch,
+            *numbers, totals, maps, **system.sizes(),
+            cotangent_stride=cotangent.stride(0), cotangent_total=_reach(cotangent), cotangent_plane=0,
+            gradient_plane=0, off_plane=0, COTANGENT="pairs", COTANGENT_AT=_alignment(cotangent), CONJUGATE=conjugate,
+            **flags, **system.options(), **system.outline(),
+        )  # fmt: skip
+
+    maps = totals
+    if system.plan.blocks > 1:
+        maps, rights, lefts = system.planes(8), system.planes(2), system.planes(2)
+        launch(MAP=True)
+        kernels.block_inhomogeneities[(system.batch,)](
+            maps, rights, lefts, system.batch, system.plan.blocks, DTYPE=_DTYPE[internal], **_across(system.plan.blocks)
+        )
+    launch(MAP=False)
+    return (*system.returned(gradients, upper, lower), system.shift_gradient(totals))
+
+
+def log_determinant(
+    main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor, internal: torch.dtype
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    """The sum of the principal logarithms of the pivots (B,), and nothing saved."""
+    system = _System(main, upper, lower, shift, internal, sites=8)
+    growth = system.planes(1, torch.float64)
+    turns = system.planes(1, torch.int32)
+    ends = system.planes(4)
+    kernels.log_determinant[system.grid](
+        *system.pointers(), system.columns, growth, turns, ends, **system.sizes(), CARRY=system.plan.blocks > 1,
+        **system.options(),
+    )
+    by_block = (system.batch, system.plan.blocks)
+    end = ends.view(4, *by_block)[:, :, -1].double()
+    angle = torch.atan2(end[1], end[0]) + 2 * torch.pi * turns.view(by_block).sum(1)
+    size = growth.view(by_block).sum(1) + torch.log(torch.hypot(end[0], end[1]) / end.abs().sum(0))
+    return torch.complex(size, angle).to(system.result_dtype), ()
+
+
+def log_determinant_vjp(
+    main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor, saved: tuple[Tensor, ...], cotangent: Tensor,
+    internal: torch.dtype,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+    """g ∂ log det for main, upper, lower (like them) and shift (B,): g times the resolvent on the three diagonals."""
+    system = _System(main, upper, lower, shift, internal, sites=8)
+    cotangent = cotangent.resolve_conj()
+    gradients, numbers = system.gradients()
+    totals = system.planes(2)
+    kernels.resolvent_diagonal[system.grid](
+        *system.pointers(), _numbers(cotangent), system.columns, system.rows, system.scratch(), *numbers, totals,
+        **system.sizes(), cotangent_stride=cotangent.stride(0), cotangent_plane=0, result_plane=0, off_plane=0,
+        RESULT=_kind(main), COTANGENT="pairs", **system.options(), **system.outline(),
+    )  # fmt: skip
+    return (*system.returned(gradients, upper, lower), system.shift_gradient(totals))

@@ -1,0 +1,94 @@
+"""The command line: exit statuses, one clear line for every bad call, replay, reports."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from properties.command import main
+
+pytest.importorskip("torch", reason="torch is not installed")
+pytestmark = pytest.mark.xdist_group("torch")
+
+USERS = Path(__file__).with_name("kernels_of_users.py")
+KERNEL = "tridiagonal.resolvent_diagonal"
+HOLDS, FALSIFIED, USAGE = 0, 1, 2
+
+
+def check(function, report, *extra):
+    quick = ("--framework", "torch", "--profile", "quick", "--dtype", "float32", "--report", str(report))
+    return main(["check", KERNEL, f"{USERS}:{function}", *quick, *extra])
+
+
+def test_an_honest_kernel_passes(tmp_path):
+    assert check("honest", tmp_path) == HOLDS
+
+
+def test_a_wrong_kernel_is_falsified_and_told_where_and_how_wrong(tmp_path, capsys):
+    assert check("forgets_the_last_bond", tmp_path) == FALSIFIED
+    told = capsys.readouterr().out
+    for part in ("law falsified: values agree", KERNEL, "expected", "gauges", "baseline", "gaugeblock replay"):
+        assert part in told
+
+
+def test_a_replay_file_shows_the_failure_again_and_judges_another_function(tmp_path, capsys):
+    check("forgets_the_last_bond", tmp_path)
+    stored = next(tmp_path.glob("*values-agree*.npz"))
+    assert main(["replay", str(stored)]) == FALSIFIED
+    assert main(["replay", str(stored), f"{USERS}:honest"]) == HOLDS
+
+
+def test_strict_makes_manners_count(tmp_path):
+    assert check("honest", tmp_path, "--strict") == FALSIFIED
+
+
+def test_without_gradient_only_values_are_judged(tmp_path, capsys):
+    assert check("honest", tmp_path, "--no-gradient") == HOLDS
+    record = json.loads((tmp_path / "report.json").read_text())
+    gradients = [v for v in record["verdicts"] if v["law"] == "gradients agree"]
+    assert [v["status"] for v in gradients] == ["not claimed"]
+
+
+def test_a_refusal_is_falsified_with_its_reason(tmp_path, capsys):
+    assert check("not_written_yet", tmp_path) == FALSIFIED
+    assert "complex bonds" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["check", "tridiagonal.nothing", "x:f", "--framework", "torch"], "no kernel matches 'tridiagonal.nothing'"),
+        (["check", "tridiagonal.*", "x:f", "--framework", "torch"], "expected one kernel"),
+        (["check", KERNEL, "no_such_module:f", "--framework", "torch"], "no_such_module"),
+        (["check", KERNEL, "nothing.py:f", "--framework", "torch"], "there is no file nothing.py"),
+        (["check", KERNEL, "no_colon", "--framework", "torch"], "expected MODULE:FUNCTION"),
+        (["check", KERNEL, f"{USERS}:nobody", "--framework", "torch"], "has no function 'nobody'"),
+        (["check", KERNEL, f"{USERS}:three_arguments", "--framework", "torch"], "main, upper, lower, shift"),
+        (["check", KERNEL, f"{USERS}:honest", "--framework", "torch", "--arithmetic", "float7"], "float7"),
+        (["verify", "--kernel", "nothing.*"], "no kernel matches"),
+        (["verify", "--dtype", "bfloat16"], "nothing to judge"),
+        (["replay", "no_such_file.npz"], "no_such_file.npz"),
+        (["replay", __file__], "expected a replay file"),
+    ],
+)
+def test_a_bad_call_is_one_clear_line(arguments, told, capsys):
+    assert main(arguments) == USAGE
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("gaugeblock: ")
+    assert told in lines[0]
+
+
+@pytest.mark.parametrize("arguments", [["check", KERNEL], ["verify", "--profile", "lazy"], ["forge"], []])
+def test_bad_usage_exits_with_two(arguments, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main(arguments)
+    assert stopped.value.code == USAGE
+
+
+def test_the_module_runs_as_a_command():
+    found = subprocess.run([sys.executable, "-m", "properties", "kernels"], capture_output=True, text=True)
+    assert found.returncode == HOLDS
+    assert KERNEL in found.stdout
