@@ -1,6 +1,6 @@
 """Judging numbers: the worst error in units of the gauge, and whether the gauge has teeth at all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,24 +31,31 @@ class Discrepancy:
         )
 
 
-def modulus(actual: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    return np.abs(actual - expected)
+@dataclass(frozen=True)
+class Metric:
+    """How far apart two values are: |a − b|, or that modulo `period`.
 
+    A value that lies periods away from the expected one is stored with a rounding of `unit` times those periods.
+    """
 
-def modulo(period: complex) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    """The distance to the nearest value that differs from `expected` by a multiple of `period`."""
+    period: complex = 0
+    unit: float = 0.0
 
-    def distance(actual: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    def distance(self, actual: np.ndarray, expected: np.ndarray) -> np.ndarray:
         difference = actual - expected
-        return np.abs(difference - period * np.round(np.real(difference / period)))
+        if not self.period:
+            return np.abs(difference)
+        turns = np.round(np.real(difference / self.period))
+        return np.maximum(np.abs(difference - self.period * turns) - self.unit * np.abs(self.period * turns), 0)
 
-    return distance
+
+PLAIN = Metric()
 
 
-def ratios(actual: np.ndarray, expected: Gauged, distance: Callable = modulus) -> np.ndarray:
+def ratios(actual: np.ndarray, expected: Gauged, metric: Metric = PLAIN) -> np.ndarray:
     """|actual − expected| / gauge. NaN counts as infinite; an infinite gauge demands nothing; 0/0 is 0."""
     with np.errstate(all="ignore"):
-        difference = distance(actual, expected.value)
+        difference = metric.distance(actual, expected.value)
         quotient = np.where(difference == 0, 0.0, difference / expected.tolerance)
     quotient = np.where(np.isnan(quotient), np.inf, quotient)
     return np.where(np.isinf(expected.tolerance), 0.0, quotient)
@@ -58,14 +65,14 @@ def compare(
     what: str,
     actual: Sequence[np.ndarray | None],
     expected: Sequence[Gauged],
-    distance: Callable = modulus,
+    metric: Metric = PLAIN,
     names: Sequence[str] = (),
 ) -> float:
     """The worst ratio over all outputs; raises Falsified if it exceeds 1, or if shapes or kinds differ."""
     if len(actual) != len(expected):
         raise Falsified(f"{what}: expected {len(expected)} arrays, got {len(actual)}")
     found = [
-        _worst(name, value, judged, distance)
+        _worst(name, value, judged, metric)
         for name, value, judged in zip(_names(what, names, len(expected)), actual, expected, strict=True)
         if value is not None
     ]
@@ -114,13 +121,13 @@ def _names(what: str, names: Sequence[str], count: int) -> Sequence[str]:
     return names or ([what] if count == 1 else [f"{what} {i}" for i in range(count)])
 
 
-def _worst(name: str, actual: np.ndarray, expected: Gauged, distance: Callable) -> Discrepancy:
+def _worst(name: str, actual: np.ndarray, expected: Gauged, metric: Metric) -> Discrepancy:
     if actual.shape != expected.value.shape:
         raise Falsified(f"{name}: expected shape {expected.value.shape}, got {actual.shape}")
     if (actual.dtype.kind == "c") != (expected.value.dtype.kind == "c"):
         kinds = {True: "complex", False: "real"}
         raise Falsified(f"{name}: expected {kinds[expected.value.dtype.kind == 'c']} values, got {actual.dtype}")
-    errors = ratios(actual, expected, distance)
+    errors = ratios(actual, expected, metric)
     if not errors.size:
         return Discrepancy(name, (), 0, 0, 0.0, 0.0, 0, 0)
     index = tuple(int(i) for i in np.unravel_index(np.argmax(errors), errors.shape))

@@ -45,10 +45,7 @@ def baseline(implementation: Implementation, case: Case) -> list[str]:
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     expected = implementation.expected(case)
     error = max(
-        (
-            float(ratios(o, e, implementation.kernel.distance).max(initial=0))
-            for o, e in zip(outputs, expected, strict=True)
-        ),
+        (float(ratios(o, e, implementation.metric).max(initial=0)) for o, e in zip(outputs, expected, strict=True)),
         default=0.0,
     )
     judgement = (

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from properties.comparison import Gauged, compare, modulus
+from properties.comparison import Gauged, Metric, compare
 from properties.law import Falsified, Law, NotClaimed
 from properties.representable import representable
 from reference.numbers import ARITHMETICS, Arithmetic, gauge
@@ -95,7 +95,7 @@ class Kernel:
     """The contract of one kernel. `name` is "system.function": the address of reference and implementations.
 
     - inputs(dtype): strategy of cases. - core: number of trailing axes of each input that are not batch axes.
-    - laws: beyond the universal ones. - distance: |a − b|, or the distance modulo a period.
+    - laws: beyond the universal ones. - period: values are compared modulo it.
     - refuses: bad inputs. - empty(dtype): cases with axes of length zero.
     - vacuous_limit: share of vacuous examples above which the contract itself fails.
     """
@@ -104,7 +104,7 @@ class Kernel:
     inputs: Callable[[str], SearchStrategy[Case]]
     core: tuple[int, ...]
     laws: tuple[Law, ...] = ()
-    distance: Callable[[np.ndarray, np.ndarray], np.ndarray] = modulus
+    period: complex = 0
     refuses: tuple[BadInput, ...] = ()
     empty: Callable[[str], tuple[Case, ...]] = lambda dtype: ()
     dtypes: tuple[str, ...] = ("float32", "float64")
@@ -216,8 +216,12 @@ class Implementation:
         return _cotangents(self.kernel, case)
 
     def agree(self, what: str, actual: tuple, expected: tuple[Gauged, ...], names: tuple[str, ...] = ()) -> float:
-        """The worst error of `actual` in gauges; raises Falsified above 1."""
-        return compare(what, actual, expected, self.kernel.distance, names)
+        """The worst error of these values in gauges, modulo the kernel's period; raises Falsified above 1."""
+        return compare(what, actual, expected, self.metric, names)
+
+    @property
+    def metric(self) -> Metric:
+        return Metric(self.kernel.period, max(self.arithmetic.elementwise, self.arithmetic.output))
 
 
 class _admissible:

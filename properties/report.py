@@ -9,6 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -97,18 +98,21 @@ class Screen:
             yield Steps(self.console, progress, total)
 
     def table(self, verdicts: Sequence[Verdict]) -> None:
-        """One row an implementation: what holds, the worst error in gauges, what proved nothing."""
-        table = Table(title="verdicts", title_justify="left", pad_edge=False)
-        for heading in ("kernel", "implementation", "framework", "arithmetic"):
-            table.add_column(heading)
+        """One row an implementation; below, every law that does not hold, and what is not claimed and why."""
+        table = Table(title="verdicts", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+        for heading in ("kernel", "implementation", "on", "arithmetic"):
+            table.add_column(heading, no_wrap=True)
         for heading in ("laws", "worst", "vacuous", "examples", "seconds"):
-            table.add_column(heading, justify="right")
-        table.add_column("findings", overflow="fold")
+            table.add_column(heading, justify="right", no_wrap=True)
         for group in _groups(verdicts):
             table.add_row(*_row(group))
-        Console(width=max(self.console.width, 140)).print(
-            table
-        ) if not self.console.is_terminal else self.console.print(table)
+        wide = self.console if self.console.is_terminal else Console(width=160)
+        wide.print(table)
+        for verdict in verdicts:
+            if verdict.status not in (HOLDS, NOT_CLAIMED):
+                self.console.print(_finding(verdict), highlight=False)
+        for (law, reason), who in _not_claimed(verdicts).items():
+            self.console.print(f"[dim]not claimed: {law} ({reason}): {', '.join(who)}[/]", highlight=False)
 
     def failure(self, law: Law, implementation: Implementation, case: Case, found: Falsified) -> None:
         self.console.print(
@@ -150,20 +154,40 @@ def _groups(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:
 def _row(group: Sequence[Verdict]) -> list[str]:
     first, holding = group[0], [v for v in group if v.status == HOLDS]
     judged = [v for v in group if v.status != NOT_CLAIMED]
-    findings = [f"[{_STYLE[v.status]}]{v.law}: {v.status}[/]" for v in group if v.status not in (HOLDS, NOT_CLAIMED)]
-    skipped = [f"[dim]{v.law}: {v.reason}[/]" for v in group if v.status == NOT_CLAIMED]
+    colour = (
+        "green"
+        if len(holding) == len(judged)
+        else "red"
+        if any(v.counts for v in set(judged) - set(holding))
+        else "yellow"
+    )
     return [
         first.kernel,
         first.implementation,
         f"{first.framework} {first.device}",
         first.arithmetic,
-        f"{len(holding)}/{len(judged)}",
+        f"[{colour}]{len(holding)}/{len(judged)}[/]",
         f"{max((v.worst for v in holding), default=float('nan')):.3f}",
         f"{max((v.vacuous for v in judged), default=0.0):.1%}",
         str(sum(v.examples for v in group)),
         f"{sum(v.seconds for v in group):.1f}",
-        "\n".join(findings + skipped),
     ]
+
+
+def _finding(verdict: Verdict) -> str:
+    who = f"{verdict.implementation} [{verdict.framework} {verdict.device}, {verdict.arithmetic}]".replace("[", r"\[")
+    weight = "" if verdict.counts else " (manners)"
+    return f"[{_STYLE[verdict.status]}]{verdict.status}[/]: {verdict.kernel}, {verdict.law}{weight}: {who}: {verdict.reason}"
+
+
+def _not_claimed(verdicts: Sequence[Verdict]) -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for v in verdicts:
+        if v.status == NOT_CLAIMED:
+            who = found.setdefault((v.law, v.reason), [])
+            name = f"{v.implementation} ({v.framework})"
+            who.extend([name] if name not in who else [])
+    return found
 
 
 def _page(verdicts: Sequence[Verdict], environment: dict[str, str], profile: Profile) -> str:

@@ -1,1 +1,1 @@
-"""Other people's kernels under this project's names: thin adapters, judged by `gaugeblock verify` like everything else."""
+"""Other people's kernels under this project's names: thin adapters, judged by `gaugeblock verify` like the rest."""

@@ -40,5 +40,7 @@ def scipy_solve_banded(main, upper, lower, shift):
     bands = np.zeros((*batch, 3, sites), np.result_type(diagonal, upper, lower))
     bands[..., 0, 1:], bands[..., 1, :], bands[..., 2, : sites - 1] = upper, diagonal, lower
     identity = np.eye(sites, dtype=bands.dtype)
-    inverses = [solve_banded((1, 1), chain, identity) for chain in bands.reshape(-1, 3, sites)]
-    return np.reshape([np.diagonal(inverse) for inverse in inverses], (*batch, sites)).astype(bands.dtype)
+    diagonals = np.zeros((*batch, sites), bands.dtype)
+    for chain in np.ndindex(batch if sites else (0,)):
+        diagonals[chain] = np.diagonal(solve_banded((1, 1), bands[chain], identity))
+    return diagonals

@@ -10,7 +10,7 @@ from torch import Tensor
 class FlatKernel(NamedTuple):
     """A kernel with its holomorphic derivatives, which conjugate nothing.
 
-    value(*arrays) → (result, saved); vjp(*arrays, saved, cotangent) → one gradient for each array, real for a real one;
+    value(*arrays) → (result, saved tensors); vjp(*arrays, saved, cotangent) → one gradient for each array, real for a real one;
     jvp(*arrays, tangents) → tangent of the result. No array may be empty.
     """
 

@@ -16,9 +16,6 @@ from impl.torch.flat import FlatKernel
 
 __all__ = ["log_determinant", "resolvent_diagonal"]
 
-# chains·sites³ up to which a dense inverse on the CPU is faster than the O(N) recursion: one chain of 32 sites.
-INVERSE_WORK = 32**3
-
 
 def resolvent_diagonal(
     main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor | complex, *, precision: str | None = None
@@ -36,8 +33,6 @@ def resolvent_diagonal(
     """
     named, internal, batch = _checked(main, upper, lower, shift, precision)
     sites = main.shape[-1]
-    if main.device.type == "cpu" and math.prod(batch) * sites**3 <= INVERSE_WORK:
-        return _by_inverse(**named)
     arrays = _flat(named, batch)
     if arrays[0].numel() == 0:
         return _nothing(*arrays).reshape(*batch, sites)
@@ -72,13 +67,6 @@ def _nothing(main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor) -> Tenso
     """The empty (B, N), connected to every input so that each has a gradient."""
     connected = main + upper.sum(-1, keepdim=True) + lower.sum(-1, keepdim=True) + shift.unsqueeze(-1)
     return connected.to(main.dtype.to_complex())
-
-
-def _by_inverse(main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor) -> Tensor:
-    """From the dense inverse in double: for little work, what counts is the number of tensor operations."""
-    on_diagonal = (main.to(torch.complex128) - shift.to(torch.complex128).unsqueeze(-1)).diag_embed()
-    dense = on_diagonal + upper.diag_embed(1) + lower.diag_embed(-1)
-    return torch.linalg.inv_ex(dense).inverse.diagonal(dim1=-2, dim2=-1).to(main.dtype.to_complex())
 
 
 def _checked(

@@ -14,6 +14,13 @@ chains; lanes meet in an associative scan of 2x2 matrices, blocks of one chain i
 import triton
 import triton.language as tl
 
+# Sizes and strides: one compiled kernel serves them all.
+SIZES = [
+    "chains", "n", "blocks", "segments", "main_stride", "upper_stride", "lower_stride", "shift_stride", "cotangent_stride",
+    "main_total", "upper_total", "lower_total", "cotangent_total", "main_plane", "upper_plane", "lower_plane",
+    "shift_plane", "cotangent_plane", "result_plane", "gradient_plane", "off_plane",
+]  # fmt: skip
+
 
 @triton.jit
 def times(ar, ai, br, bi, REAL: tl.constexpr):
@@ -455,14 +462,15 @@ def entering(column_carry, row_carry, index, total, CARRY: tl.constexpr, DTYPE: 
         return (one, o, o, o), (one, o, o, o)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def block_product(
-    main, upper, lower, shift, product_out,
-    chains, n, blocks, segments, main_stride, upper_stride, lower_stride, shift_stride,
-    main_total, upper_total, lower_total, main_plane, upper_plane, lower_plane, shift_plane,
+    main, upper, lower, shift,
+    chains, n, blocks, segments, main_stride, upper_stride, lower_stride, shift_stride, main_total, upper_total,
+    lower_total, main_plane, upper_plane, lower_plane, shift_plane,
+    product_out,
     MAIN: tl.constexpr, OFF: tl.constexpr, SHIFT: tl.constexpr, BITS: tl.constexpr, MAIN_AT: tl.constexpr,
-    OFF_AT: tl.constexpr, EVEN: tl.constexpr, DTYPE: tl.constexpr,
-    CHAINS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
+    OFF_AT: tl.constexpr, EVEN: tl.constexpr, DTYPE: tl.constexpr, CHAINS: tl.constexpr, LANES: tl.constexpr,
+    SITES: tl.constexpr,
 ):  # fmt: skip
     """The normalised product of the M of every block: eight planes (chains·blocks)."""
     span = segments * SITES
@@ -502,8 +510,13 @@ def first_lane(v):
     return out
 
 
-@triton.jit
-def block_states(product_in, column_out, row_out, chains, blocks, DTYPE: tl.constexpr, LANES: tl.constexpr):
+@triton.jit(do_not_specialize=SIZES)
+def block_states(
+    product_in,
+    chains, blocks,
+    column_out, row_out,
+    DTYPE: tl.constexpr, LANES: tl.constexpr,
+):
     """The states that enter every block of a chain from either side; one program a chain, LANES blocks at a time."""
     total = chains * blocks
     base = tl.program_id(0).to(tl.int64) * blocks
@@ -544,8 +557,13 @@ def emit(ptr, block, blocks, total, v):
         tl.store(ptr + k * total + block, v[k], mask=block < blocks)
 
 
-@triton.jit
-def block_inhomogeneities(map_in, right_out, left_out, chains, blocks, DTYPE: tl.constexpr, LANES: tl.constexpr):
+@triton.jit(do_not_specialize=SIZES)
+def block_inhomogeneities(
+    map_in,
+    chains, blocks,
+    right_out, left_out,
+    DTYPE: tl.constexpr, LANES: tl.constexpr,
+):
     """What the adjoint recursions bring into every block: from the right (map planes 0-3), from the left (4-7)."""
     total = chains * blocks
     base = tl.program_id(0).to(tl.int64) * blocks
@@ -598,17 +616,16 @@ def rows_through(row, data, REAL: tl.constexpr, SITES: tl.constexpr, DTYPE: tl.c
     return rows
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def resolvent_diagonal(
-    main, upper, lower, shift, cotangent, column_carry, row_carry, scratch,
-    result, upper_gradient, lower_gradient, shift_gradient,
-    chains, n, blocks, segments, main_stride, upper_stride, lower_stride, shift_stride, cotangent_stride,
-    main_total, upper_total, lower_total, main_plane, upper_plane, lower_plane, shift_plane, cotangent_plane,
+    main, upper, lower, shift, cotangent, column_carry, row_carry,
+    chains, n, blocks, segments, main_stride, upper_stride, lower_stride, shift_stride, main_total, upper_total,
+    lower_total, main_plane, upper_plane, lower_plane, shift_plane, cotangent_stride, cotangent_plane,
     result_plane, off_plane,
+    scratch, result, upper_gradient, lower_gradient, shift_gradient,
     MAIN: tl.constexpr, OFF: tl.constexpr, SHIFT: tl.constexpr, RESULT: tl.constexpr, COTANGENT: tl.constexpr,
     BITS: tl.constexpr, MAIN_AT: tl.constexpr, OFF_AT: tl.constexpr, EVEN: tl.constexpr, ROUND: tl.constexpr,
-    CARRY: tl.constexpr, DTYPE: tl.constexpr,
-    CHAINS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
+    CARRY: tl.constexpr, DTYPE: tl.constexpr, CHAINS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
 ):  # fmt: skip
     """G of every site; or, with a COTANGENT c of each chain, the gradient of log det: c (H - shift)^-1 on the three diagonals.
 
@@ -684,14 +701,15 @@ def resolvent_diagonal(
         tl.store(shift_gradient + many + index, -tl.sum(sum_i, 1, keep_dims=True), mask=alive)
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def log_determinant(
-    main, upper, lower, shift, column_carry, growth_out, turns_out, end_out,
-    chains, n, blocks, segments, main_stride, upper_stride, lower_stride, shift_stride,
-    main_total, upper_total, lower_total, main_plane, upper_plane, lower_plane, shift_plane,
+    main, upper, lower, shift, column_carry,
+    chains, n, blocks, segments, main_stride, upper_stride, lower_stride, shift_stride, main_total, upper_total,
+    lower_total, main_plane, upper_plane, lower_plane, shift_plane,
+    growth_out, turns_out, end_out,
     MAIN: tl.constexpr, OFF: tl.constexpr, SHIFT: tl.constexpr, BITS: tl.constexpr, MAIN_AT: tl.constexpr,
-    OFF_AT: tl.constexpr, EVEN: tl.constexpr, CARRY: tl.constexpr, DTYPE: tl.constexpr,
-    CHAINS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
+    OFF_AT: tl.constexpr, EVEN: tl.constexpr, CARRY: tl.constexpr, DTYPE: tl.constexpr, CHAINS: tl.constexpr,
+    LANES: tl.constexpr, SITES: tl.constexpr,
 ):  # fmt: skip
     """Per block: log of the growth of the column's norm, turns of its phase past ±π, and the column that leaves it.
 
@@ -833,17 +851,17 @@ def cotangents(ptr, plane, stride, total, chain, start, relative, left, KIND: tl
     return out
 
 
-@triton.jit
+@triton.jit(do_not_specialize=SIZES)
 def resolvent_diagonal_vjp(
-    main, upper, lower, shift, cotangent, column_carry, row_carry, right_carry, left_carry, scratch,
-    main_gradient, upper_gradient, lower_gradient, shift_gradient, map_out,
-    chains, n, blocks, segments, main_stride, upper_stride, lower_stride, shift_stride, cotangent_stride,
-    main_total, upper_total, lower_total, cotangent_total, main_plane, upper_plane, lower_plane, shift_plane,
+    main, upper, lower, shift, cotangent, column_carry, row_carry, right_carry, left_carry,
+    chains, n, blocks, segments, main_stride, upper_stride, lower_stride, shift_stride, main_total, upper_total,
+    lower_total, main_plane, upper_plane, lower_plane, shift_plane, cotangent_stride, cotangent_total,
     cotangent_plane, gradient_plane, off_plane,
-    MAIN: tl.constexpr, OFF: tl.constexpr, SHIFT: tl.constexpr, COTANGENT: tl.constexpr, COTANGENT_AT: tl.constexpr,
-    CONJUGATE: tl.constexpr, BITS: tl.constexpr, MAIN_AT: tl.constexpr, OFF_AT: tl.constexpr, EVEN: tl.constexpr,
-    ROUND: tl.constexpr, CARRY: tl.constexpr, MAP: tl.constexpr, DTYPE: tl.constexpr,
-    CHAINS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
+    scratch, main_gradient, upper_gradient, lower_gradient, shift_gradient, map_out,
+    MAIN: tl.constexpr, OFF: tl.constexpr, SHIFT: tl.constexpr, COTANGENT: tl.constexpr,
+    COTANGENT_AT: tl.constexpr, CONJUGATE: tl.constexpr, BITS: tl.constexpr, MAIN_AT: tl.constexpr,
+    OFF_AT: tl.constexpr, EVEN: tl.constexpr, ROUND: tl.constexpr, CARRY: tl.constexpr, MAP: tl.constexpr,
+    DTYPE: tl.constexpr, CHAINS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
 ):  # fmt: skip
     """The holomorphic gradient Σ_i g_i ∂G_ii of every input, by the recursions of `adjoint_segment`.
 

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from properties.comparison import compare
 from properties.kernel import Case, Implementation
 from properties.law import Falsified, Law, NotClaimed, law
 from properties.representable import representable
@@ -19,7 +20,7 @@ def gradients_agree(implementation: Implementation, case: Case) -> float:
     """The gradient of every input lies within its gauge of the exact vector-Jacobian product."""
     expected = implementation.expected_gradients(case)
     names = tuple(f"gradient of {name}" for name in implementation.argument_names(case))
-    return implementation.agree("gradient", implementation.gradients(case), expected, names)
+    return compare("gradient", implementation.gradients(case), expected, names=names)
 
 
 @law(judged="gradients")
@@ -39,9 +40,7 @@ def adjointness(implementation: Implementation, case: Case) -> float:
     gradients = implementation.gradients(case)
     reverse = sum(_inner(g, v) for g, v in zip(gradients, tangents, strict=True) if g is not None)
     entitled = sum(float(np.sum(e.tolerance * np.abs(v))) for e, v in zip(expected, tangents, strict=True))
-    return implementation.agree(
-        "⟨w, J v⟩", (np.asarray(forward),), (Gauged(np.asarray(reverse), np.asarray(2 * entitled)),)
-    )
+    return compare("⟨w, J v⟩", (np.asarray(forward),), (Gauged(np.asarray(reverse), np.asarray(2 * entitled)),))
 
 
 @law()

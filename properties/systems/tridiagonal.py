@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 
-from properties.comparison import modulo
 from properties.inputs import STRUCTURES, fill
 from properties.kernel import BadInput, Case, Kernel, Peer, Variant, float64_inside
 from properties.laws import tridiagonal as laws
@@ -164,7 +163,7 @@ KERNELS = (
         inputs=cases,
         core=CORE,
         laws=laws.DETERMINANT,
-        distance=modulo(2j * np.pi),
+        period=2j * np.pi,
         refuses=(*BAD_INPUTS, BAD_OPTION),
         empty=empty_cases,
         variants=(DOUBLE_INSIDE,),

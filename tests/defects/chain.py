@@ -70,7 +70,7 @@ def diagonal(chain: Chain) -> Tensor:
 
 
 def logarithm(chain: Chain) -> Tensor:
-    """Σ log d_i: the modulus from the last pivot and the scales, the angle from the last pivot and the turns."""
+    """Σ log d_i: modulus from the last pivot and the scales, angle from the last pivot and the turns."""
     if not chain.m.shape[-1]:
         return chain.m.sum(-1)
     last = chain.left.p[..., -1]
@@ -86,7 +86,7 @@ def unchanged(value: Tensor) -> Tensor:
 
 
 def gathered(pivots: Pivots, w: Tensor, cotangent: Tensor) -> Tensor:
-    """κ_i = c_i q_i² + s_i² w_{i−1} κ_{i−1}: what sites up to i feed into the gradient; w_{i−1} stands at i."""
+    """κ_i = c_i q_i² + s_i² w_{i−1} κ_{i−1}: what sites up to i feed into it; w_{i−1} stands at i."""
     total, sums = torch.zeros_like(w[..., 0]), []
     source, factor = cotangent * pivots.q**2, pivots.s**2 * w
     for own, kept in zip(source.unbind(-1), factor.unbind(-1), strict=True):
@@ -111,7 +111,7 @@ def determinant_gradient(chain: Chain, cotangent: Tensor) -> tuple[Tensor, Tenso
     return c * diagonal(chain), -c * chain.left.q * chain.beyond.q / chain.determinant
 
 
-def per_input(sites: Tensor, bonds: Tensor, arrays: Arrays) -> tuple[Tensor | None, ...]:
+def per_input(sites: Tensor, bonds: Tensor, arrays: Arrays) -> Arrays:
     """Holomorphic gradients of main, upper, lower and shift, not yet summed over broadcast axes."""
     _, upper, lower, _ = arrays
     bonds = bonds[..., :-1] if sites.shape[-1] else bonds

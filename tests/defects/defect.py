@@ -60,7 +60,7 @@ def defects_in(values: Iterable) -> tuple[Defect, ...]:
 
 
 def implementation(kernel: str, function: Callable, dtype: str, label: str, address: str) -> Implementation:
-    """Under judgement on the CPU, as somebody's own; its long chains are short, because it goes site by site."""
+    """Under judgement on the CPU, as somebody's own; chains are short, because it goes site by site."""
     contract = next(contract for contract in all_kernels() if contract.name == kernel)
     adapter, arithmetic = load_framework("torch", "cpu"), ARITHMETICS[dtype]
     return Implementation(

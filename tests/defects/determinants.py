@@ -47,10 +47,8 @@ def overflowing_product(chain):
 )
 def minor_overflows_in_long_chains(chain):
     """The logarithm of the last minor, never rescaled: it overflows at about a thousand sites."""
-    if not chain.m.shape[-1]:
-        return logarithm(chain)
     m, w, size = of_moderate_size(chain)
-    growth = chain.m.shape[-1] * size.squeeze(-1).log()
+    growth = size.expand_as(m).log().sum(-1)
     return torch.complex(minors(m, shifted(w))[..., -1].abs().log() + growth, logarithm(chain).imag)
 
 

@@ -85,7 +85,7 @@ def broadcast_without_stride(main, upper, lower, shift):
     """main is read as if contiguous in the full batch: its row r, modulo its length, for row r."""
     batch = entries(main, upper, lower, shift)[0].shape[:-1]
     rows = main.flatten(0, -2) if main.ndim > 1 else main.unsqueeze(0)
-    read = rows[torch.arange(batch.numel()) % len(rows)].reshape(*batch, -1)
+    read = rows[torch.arange(batch.numel()) % max(len(rows), 1)].reshape(*batch, main.shape[-1])
     return entries(read, upper, lower, shift)
 
 

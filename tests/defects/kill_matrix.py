@@ -29,7 +29,7 @@ NOT_CLAIMED = -1
 
 
 def hunt(law: Law, implementation: Implementation, examples: int) -> int:
-    """The number of distinct examples until the law is falsified; 0 for never, NOT_CLAIMED if it does not apply.
+    """Distinct examples until the law is falsified; 0 for never, NOT_CLAIMED if it does not apply.
 
     Derandomized and unsteered, so that every defect meets the same examples and the gauges are computed once.
     """

@@ -15,6 +15,14 @@ def finite_or_zero(x: torch.Tensor) -> torch.Tensor:
     return torch.where(torch.isfinite(x.abs()), x, torch.zeros_like(x))
 
 
+def plain_pivots(m: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
+    """d_i = m_i − w_{i−1}/d_{i−1}; w_{i−1} stands at i."""
+    found = list(m[..., :1].unbind(-1))
+    for site in range(1, m.shape[-1]):
+        found.append(m[..., site] - w[..., site] / found[-1])
+    return torch.stack(found, -1) if found else m
+
+
 @defect(RESOLVENT, "advance", dtype="float64")
 def tiny_added_to_pivot(p, q, m, w, site):
     """1e-18 on every pivot, "against division by zero" (BK-core); float32 data are too large to feel it."""
@@ -46,17 +54,15 @@ def millionth_added_to_first_pivot(p, q, m, w, site):
 @defect(RESOLVENT, "diagonal")
 def zero_pivot_divided_by(chain):
     """Pivots as plain numbers, divided by: a zero one makes 0/0; the non-finite is made zero (BK-core)."""
-    m, w = chain.m, chain.w
-    left, right = [m[..., 0]], [m[..., -1]]
-    for site in range(1, m.shape[-1]):
-        left.append(m[..., site] - w[..., site - 1] / left[-1])
-        right.append(m[..., -1 - site] - w[..., -1 - site] / right[-1])
-    return finite_or_zero(1 / (torch.stack(left, -1) + torch.stack(right, -1).flip(-1) - m))
+    left = plain_pivots(chain.m, shifted(chain.w))
+    right = plain_pivots(chain.m.flip(-1), chain.w.flip(-1)).flip(-1)
+    return finite_or_zero(1 / (left + right - chain.m))
 
 
 def minors(m: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
     """The leading principal minors φ_0 … φ_N; w_{i−1} stands at i. Nothing keeps them from overflowing."""
-    found = [torch.zeros_like(m[..., 0]), torch.ones_like(m[..., 0])]
+    one = torch.ones(m.shape[:-1], dtype=m.dtype)
+    found = [0 * one, one]
     for site in range(m.shape[-1]):
         found.append(m[..., site] * found[-1] - w[..., site] * found[-2])
     return torch.stack(found[1:], -1)
@@ -64,8 +70,8 @@ def minors(m: torch.Tensor, w: torch.Tensor) -> torch.Tensor:
 
 def of_moderate_size(chain):
     """m and w divided by a size of the data, and that size: short chains of any scale are within range."""
-    largest = torch.maximum(chain.m.abs(), chain.w.abs().sqrt()).amax(-1, keepdim=True)
-    size = largest / 16
+    sizes = torch.maximum(chain.m.abs(), chain.w.abs().sqrt())
+    size = (sizes.amax(-1, keepdim=True) if sizes.numel() else sizes.sum(-1, keepdim=True)) / 16
     return chain.m / size, chain.w / size**2, size
 
 

@@ -1,4 +1,4 @@
-"""The suite is judged: planted defects are falsified, undamaged ingredients are not, a failure explains itself."""
+"""The suite is judged: planted defects are falsified, the undamaged are not, a failure explains itself."""
 
 import re
 

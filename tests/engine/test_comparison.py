@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from properties.comparison import compare, conditioning, modulo, ratios, vacuous, vacuous_share
+from properties.comparison import Metric, compare, conditioning, ratios, vacuous, vacuous_share
 from properties.law import Falsified
 from reference.numbers import Gauged
 
@@ -55,8 +55,15 @@ def test_a_wrong_shape_or_kind_is_falsified():
 def test_periodic_values_are_compared_modulo_their_period():
     period = 2j * np.pi
     expected = judged([1 + 1j], 4 * SINGLE)
-    assert ratios(expected.value + 3 * period, expected, modulo(period)).max() <= 1
-    assert ratios(expected.value + period / 2, expected, modulo(period)).max() > 1
+    assert ratios(expected.value + 3 * period, expected, Metric(period)).max() <= 1
+    assert ratios(expected.value + period / 2, expected, Metric(period)).max() > 1
+
+
+def test_a_value_periods_away_may_carry_the_rounding_of_those_periods():
+    expected, period = judged([1j], SINGLE), 2j * np.pi
+    far = expected.value + 10 * period * (1 + SINGLE / 2)
+    assert ratios(far, expected, Metric(period)).max() > 1
+    assert ratios(far, expected, Metric(period, SINGLE)).max() <= 1
 
 
 def test_a_gauge_that_lets_zero_or_a_shuffle_pass_is_vacuous():

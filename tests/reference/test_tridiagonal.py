@@ -13,7 +13,7 @@ from reference.numbers import ARITHMETICS, gauge
 balls = pytest.importorskip("reference.numbers.balls", reason="certificates need python-flint")
 
 CERTIFIED = 2.0**-45  # of the largest value, for inputs that cost fewer digits than ORDINARY
-ORDINARY = 2.0**16
+ORDINARY = 2.0**12
 EXACT_INPUTS = replace(ARITHMETICS["float64"], input=0.0)
 FUNCTIONS = ("resolvent_diagonal", "log_determinant")
 

@@ -8,6 +8,7 @@ where c_i is a power of two that keeps the pair in range. A vanishing pivot is t
 """
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -46,20 +47,20 @@ def continuants(main: Tensor, products: Tensor) -> tuple[Tensor, Tensor, Tensor,
     chunks = -(-sites // length)
     main, products = _by_position(main, chunks, length, 1), _by_position(products, chunks, length, 0)
     p, q = torch.ones_like(main[0]), torch.zeros_like(main[0])
-    entering = torch.zeros(chains, chunks, dtype=torch.float64, device=main.device)
+    entering = None
     if chunks > 1:
         p, q, entering = _carries(main, products, interval, chains)
     rows = torch.empty_like(main)
     scales = torch.ones(main.shape, dtype=torch.float64, device=main.device)
-    _sweep(main, products, p, q, interval, list(rows.unbind(0)), scales)
+    _sweep(main, products, p, q, interval, rows.unbind(0), scales)
     previous = torch.cat([p.unsqueeze(0), rows[:-1]]).mul_(scales)
-    leaving = entering - torch.log2(scales).sum(0).view(chains, chunks)
-    mantissa, exponent = rows[-1].view(chains, chunks)[:, -1], leaving[:, -1]
-    if chunks > 1:
+    leaving = torch.log2(scales).sum(0).neg_().view(chains, chunks)
+    if entering is not None:
+        leaving += entering
         # Across a chunk boundary q_i = c_i p_{i−1} compares two chunks, each with an exponent of its own.
         scales.view(length, chains, chunks)[0, :, 1:] *= torch.exp2(leaving[:, :-1] - entering[:, 1:])
-    p, q, scales = (_by_chain(x, chains, chunks, sites) for x in (rows, previous, scales))
-    return p, q, scales, mantissa, exponent
+    p, q, c = (_by_chain(x, chains, chunks, sites) for x in (rows, previous, scales))
+    return p, q, c, rows[-1].view(chains, chunks)[:, -1], leaving[:, -1]
 
 
 def _steps_between_rescalings(products: Tensor) -> int:
@@ -82,11 +83,11 @@ def _by_position(x: Tensor, chunks: int, length: int, padding: float) -> Tensor:
 
 
 def _by_chain(x: Tensor, chains: int, chunks: int, sites: int) -> Tensor:
-    return x.t().reshape(chains, -1)[:, :sites]
+    return x.t() if chunks == 1 else x.t().reshape(chains, -1)[:, :sites]
 
 
 def _sweep(
-    main: Tensor, products: Tensor, p: Tensor, q: Tensor, interval: int, rows: list[Tensor], scales: Tensor
+    main: Tensor, products: Tensor, p: Tensor, q: Tensor, interval: int, rows: Sequence[Tensor], scales: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Run the recursion along the first axis, p_i into rows[i] and c_i into scales[i]; return the last pair."""
     for i, (m, w, row) in enumerate(zip(main.unbind(0), products.unbind(0), rows, strict=False)):

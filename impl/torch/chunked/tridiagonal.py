@@ -25,11 +25,12 @@ Gradients = tuple[Tensor, Tensor, Tensor, Tensor]
 def resolvent_diagonal(
     main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor, internal: torch.dtype
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """G (B, N), and p, q and c, each (2, B, N), for its derivatives."""
+    """G (B, N), and what its gradient needs: p′/Δ, q and c, each (2, B, N), and the chain without its diagonal."""
     chain = _Chain.of(main, upper, lower, shift)
     p, q, c = _both_ways(chain)
     ahead, bond = _bonds(chain, p, q)
-    return _as_complex(q[0] * ahead[0] / bond[0] / chain.unit, main), (p, q, c)
+    weight = ahead / bond
+    return _as_complex(q[0] * weight[0] / chain.unit, main), (weight, q, c, *chain[1:])
 
 
 def resolvent_diagonal_vjp(
@@ -42,19 +43,17 @@ def resolvent_diagonal_vjp(
     internal: torch.dtype,
 ) -> Gradients:
     """Λ = λ/q² obeys Λ_i = −ḡ_i (p′/Δ)_i² + w_i c_{i+1}² Λ_{i+1}, where λ_i is the share of site i and those behind it."""
-    chain = _Chain.of(main, upper, lower, shift)
-    p, q, c = saved
-    ahead, bond = _bonds(chain, p, q)
-    cotangent = cotangent.to(p.dtype) if p.is_complex() else cotangent.real.to(p.dtype)
-    source = -torch.stack([cotangent, cotangent.flip(-1)]) * (ahead / bond).square()
-    rescaling = c[..., 1:].square()
-    ratio = pad(chain.products[..., 1:] * rescaling, (0, 1))
-    behind = linear_scan(source.flip(-1).flatten(0, 1), ratio.flip(-1).flatten(0, 1))
-    behind = behind.view(source.shape).flip(-1)
-    share = behind * q.square()
-    on_site = (source * q.square())[0]
-    on_main = share[0] + (share[1].flip(-1) - on_site)
-    on_bond = rescaling * p[..., :-1] * q[..., :-1] * behind[..., 1:]
+    weight, q, c, *offdiagonal = saved
+    chain = _Chain(main, *offdiagonal)
+    cotangent = _in_dtype_of(q, cotangent)
+    source = torch.stack([cotangent, cotangent.flip(-1)]).mul_(weight).mul_(weight).neg_()
+    ratio = pad(chain.products[..., 1:] * c[..., 1:].square(), (0, 1))
+    behind = linear_scan(source.flip(-1).flatten(0, 1), ratio.flip(-1).flatten(0, 1)).view(source.shape).flip(-1)
+    scaled = q * behind
+    share = scaled * q
+    on_main = share[0] + (share[1] - source[1] * q[1].square()).flip(-1)
+    # c_{i+1}² p_i q_i Λ_{i+1}, with q_{i+1} = c_{i+1} p_i.
+    on_bond = c[..., 1:] * q[..., :-1] * scaled[..., 1:]
     on_product = -(on_bond[0] + on_bond[1].flip(-1))
     return _gradients(chain, on_main, on_product, chain.unit.square(), (main, upper, lower, shift))
 
@@ -107,8 +106,7 @@ def log_determinant_vjp(
     """∂ log det/∂m_i = G_ii and ∂ log det/∂w_i = −(q q′/Δ)_i."""
     chain = _Chain.of(main, upper, lower, shift)
     diagonal, on_product = _log_determinant_slopes(chain, saved)
-    cotangent = cotangent.to(diagonal.dtype) if diagonal.is_complex() else cotangent.real.to(diagonal.dtype)
-    cotangent = cotangent.unsqueeze(-1)
+    cotangent = _in_dtype_of(diagonal, cotangent).unsqueeze(-1)
     return _gradients(chain, cotangent * diagonal, cotangent * on_product, chain.unit, (main, upper, lower, shift))
 
 
@@ -177,8 +175,7 @@ def _log_determinant_slopes(chain: _Chain, saved: tuple[Tensor, ...]) -> tuple[T
 
 
 def _gradients(chain: _Chain, on_main: Tensor, on_product: Tensor, unit: Tensor, inputs: Gradients) -> Gradients:
-    on_main = on_main / unit
-    on_product = on_product / unit
+    on_main, on_product = on_main / unit, on_product / unit
     found = on_main, chain.lower * on_product, chain.upper * on_product, -on_main.sum(-1)
     main, upper, lower, shift = (
         (x if like.is_complex() or not x.is_complex() else x.real).to(like.dtype)
@@ -200,3 +197,8 @@ def _tangents(chain: _Chain, tangents: Gradients) -> tuple[Tensor, Tensor]:
 
 def _as_complex(x: Tensor, like: Tensor) -> Tensor:
     return x.to(like.dtype.to_complex())
+
+
+def _in_dtype_of(like: Tensor, cotangent: Tensor) -> Tensor:
+    """Of a chain of real numbers only the real part of the cotangent reaches a gradient."""
+    return (cotangent if like.is_complex() else cotangent.real).to(like.dtype)

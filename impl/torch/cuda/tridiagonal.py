@@ -70,8 +70,9 @@ class _System:
     def grid(self) -> tuple[int]:
         return (triton.cdiv(self.batch, self.plan.chains) * self.plan.blocks,)
 
-    def pointers(self) -> list[Tensor]:
-        return [_numbers(x) for x in (*self.arrays, self.shift)]
+    def pointers(self) -> dict[str, Tensor]:
+        names = ("main", "upper", "lower", "shift")
+        return {name: _numbers(x) for name, x in zip(names, (*self.arrays, self.shift), strict=True)}
 
     def sizes(self) -> dict[str, int]:
         main, upper, lower = self.arrays
@@ -124,9 +125,9 @@ class _System:
 
     def _carries(self) -> tuple[Tensor, Tensor]:
         products, columns, rows = self.planes(8), self.planes(4), self.planes(4)
-        kernels.block_product[self.grid](*self.pointers(), products, **self.sizes(), **self.options())
+        kernels.block_product[self.grid](**self.pointers(), product_out=products, **self.sizes(), **self.options())
         kernels.block_states[(self.batch,)](
-            products, columns, rows, self.batch, self.plan.blocks, DTYPE=_DTYPE[self.internal], **_across(self.plan.blocks)
+            products, self.batch, self.plan.blocks, columns, rows, DTYPE=_DTYPE[self.internal], **_across(self.plan.blocks)
         )
         return columns, rows
 
@@ -170,7 +171,8 @@ def resolvent_diagonal(
     result = torch.empty((system.batch, system.length), dtype=system.result_dtype, device=main.device)
     numbers = torch.view_as_real(result)
     kernels.resolvent_diagonal[system.grid](
-        *system.pointers(), numbers, system.columns, system.rows, system.scratch(), numbers, numbers, numbers, numbers,
+        **system.pointers(), cotangent=numbers, column_carry=system.columns, row_carry=system.rows,
+        scratch=system.scratch(), result=numbers, upper_gradient=numbers, lower_gradient=numbers, shift_gradient=numbers,
         **system.sizes(), cotangent_stride=0, cotangent_plane=0, result_plane=0, off_plane=0,
         RESULT="pairs", COTANGENT="none", **system.options(), **system.outline(),
     )  # fmt: skip
@@ -192,8 +194,9 @@ def resolvent_diagonal_vjp(
 
     def launch(**flags: object) -> None:
         kernels.resolvent_diagonal_vjp[system.grid](
-            *system.pointers(), _numbers(cotangent), system.columns, system.rows, rights, lefts, scratch,
-            *numbers, totals, maps, **system.sizes(),
+            **system.pointers(), cotangent=_numbers(cotangent), column_carry=system.columns, row_carry=system.rows,
+            right_carry=rights, left_carry=lefts, scratch=scratch, main_gradient=numbers[0], upper_gradient=numbers[1],
+            lower_gradient=numbers[2], shift_gradient=totals, map_out=maps, **system.sizes(),
             cotangent_stride=cotangent.stride(0), cotangent_total=_reach(cotangent), cotangent_plane=0,
             gradient_plane=0, off_plane=0, COTANGENT="pairs", COTANGENT_AT=_alignment(cotangent), CONJUGATE=conjugate,
             **flags, **system.options(), **system.outline(),
@@ -204,7 +207,7 @@ def resolvent_diagonal_vjp(
         maps, rights, lefts = system.planes(8), system.planes(2), system.planes(2)
         launch(MAP=True)
         kernels.block_inhomogeneities[(system.batch,)](
-            maps, rights, lefts, system.batch, system.plan.blocks, DTYPE=_DTYPE[internal], **_across(system.plan.blocks)
+            maps, system.batch, system.plan.blocks, rights, lefts, DTYPE=_DTYPE[internal], **_across(system.plan.blocks)
         )
     launch(MAP=False)
     return (*system.returned(gradients, upper, lower), system.shift_gradient(totals))
@@ -219,7 +222,8 @@ def log_determinant(
     turns = system.planes(1, torch.int32)
     ends = system.planes(4)
     kernels.log_determinant[system.grid](
-        *system.pointers(), system.columns, growth, turns, ends, **system.sizes(), CARRY=system.plan.blocks > 1,
+        **system.pointers(), column_carry=system.columns, growth_out=growth, turns_out=turns, end_out=ends,
+        **system.sizes(), CARRY=system.plan.blocks > 1,
         **system.options(),
     )
     by_block = (system.batch, system.plan.blocks)
@@ -239,8 +243,9 @@ def log_determinant_vjp(
     gradients, numbers = system.gradients()
     totals = system.planes(2)
     kernels.resolvent_diagonal[system.grid](
-        *system.pointers(), _numbers(cotangent), system.columns, system.rows, system.scratch(), *numbers, totals,
-        **system.sizes(), cotangent_stride=cotangent.stride(0), cotangent_plane=0, result_plane=0, off_plane=0,
+        **system.pointers(), cotangent=_numbers(cotangent), column_carry=system.columns, row_carry=system.rows,
+        scratch=system.scratch(), result=numbers[0], upper_gradient=numbers[1], lower_gradient=numbers[2],
+        shift_gradient=totals, **system.sizes(), cotangent_stride=cotangent.stride(0), cotangent_plane=0, result_plane=0, off_plane=0,
         RESULT=_kind(main), COTANGENT="pairs", **system.options(), **system.outline(),
     )  # fmt: skip
     return (*system.returned(gradients, upper, lower), system.shift_gradient(totals))
