@@ -31,10 +31,8 @@ def resolvent_diagonal(
     Source: Usmani, Inversion of a tridiagonal Jacobi matrix, 1994, with pivots in homogeneous form.
     """
     batch, arrays, internal = _flat(main, upper, lower, shift, precision)
-    sites = arrays[0].shape[-1]
-    if arrays[0].size == 0:
-        return _nothing(*arrays).reshape(*batch, sites)
-    return _serve("resolvent_diagonal", arrays, internal).reshape(*batch, sites)
+    result = _nothing(*arrays) if arrays[0].size == 0 else _serve("resolvent_diagonal", arrays, internal)
+    return result.astype(_complex(main)).reshape(*batch, main.shape[-1])
 
 
 def log_determinant(
@@ -45,9 +43,8 @@ def log_determinant(
     Arguments and errors as for `resolvent_diagonal`. **Returns**: (…), complex. ∂ log det/∂main = diag G.
     """
     batch, arrays, internal = _flat(main, upper, lower, shift, precision)
-    if arrays[0].size == 0:
-        return _nothing(*arrays).sum(-1).reshape(batch)
-    return _serve("log_determinant", arrays, internal).reshape(batch)
+    result = _nothing(*arrays).sum(-1) if arrays[0].size == 0 else _serve("log_determinant", arrays, internal)
+    return result.astype(_complex(main)).reshape(batch)
 
 
 @partial(jax.jit, static_argnums=(0, 2))
@@ -97,29 +94,35 @@ _by_platform.defvjp(_by_platform_forward, _by_platform_backward)
 
 def _nothing(main: Array, upper: Array, lower: Array, shift: Array) -> Array:
     """The empty (B, N), connected to every input so that each has a gradient."""
-    connected = main + upper.sum(-1, keepdims=True) + lower.sum(-1, keepdims=True) + shift[:, None]
-    return connected.astype(jnp.result_type(main.dtype, jnp.complex64))
+    return main + upper.sum(-1, keepdims=True) + lower.sum(-1, keepdims=True) + shift[:, None]
+
+
+def _complex(like: Array) -> jnp.dtype:
+    return jnp.result_type(like.dtype, jnp.complex64)
 
 
 def _flat(
     main: Array, upper: Array, lower: Array, shift: Array | complex, precision: str | None
 ) -> tuple[tuple[int, ...], tuple[Array, ...], jnp.dtype]:
-    """The batch shape, the arrays as (B, N), (B, N−1), (B, N−1), (B), and the dtype to compute in."""
+    """The batch shape, the arrays as (B, N), (B, N−1), (B, N−1), (B), and the dtype to compute in.
+
+    Where axes broadcast, they widen to the internal precision first: differentiation sums their gradients, and this
+    sum, too, is then one in double.
+    """
     named = {"main": _as_array("main", main), "upper": _as_array("upper", upper), "lower": _as_array("lower", lower)}
     named["shift"] = _as_shift(shift, named["main"])
     internal = _internal(named, precision)
     batch = _batch_shape(named)
+    shapes = [batch if name == "shift" else (*batch, x.shape[-1]) for name, x in named.items()]
+    arrays = list(named.values())
+    if any(x.shape != shape for x, shape in zip(arrays, shapes, strict=True)):
+        arrays = [x.astype(jnp.promote_types(x.dtype, internal)) for x in arrays]
     rows = math.prod(batch)
-    arrays = tuple(
-        jnp.broadcast_to(x, batch if name == "shift" else (*batch, x.shape[-1])).reshape(
-            rows, *(() if name == "shift" else x.shape[-1:])
-        )
-        for name, x in named.items()
-    )
-    return batch, arrays, internal
+    flat = (jnp.broadcast_to(x, s).reshape(rows, *s[len(batch) :]) for x, s in zip(arrays, shapes, strict=True))
+    return batch, tuple(flat), internal
 
 
-def _as_array(name: str, array: Array) -> Array:
+def _as_array(name: str, array: Array | complex) -> Array:
     if not (hasattr(array, "dtype") and hasattr(array, "shape")):
         raise TypeError(f"{name}: expected an array, got {type(array).__name__}")
     _precision_of(name, array)
@@ -160,8 +163,7 @@ def _batch_shape(named: dict[str, Array]) -> tuple[int, ...]:
     for name in ("upper", "lower"):
         if named[name].shape[-1] != max(sites - 1, 0):
             raise ValueError(
-                f"{name}: expected shape (…, {max(sites - 1, 0)}) beside main of {sites} sites, "
-                f"got {named[name].shape}"
+                f"{name}: expected shape (…, {max(sites - 1, 0)}) beside main of {sites} sites, got {named[name].shape}"
             )
     batch: tuple[int, ...] = ()
     for name, array in named.items():

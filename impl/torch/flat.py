@@ -10,8 +10,8 @@ from torch import Tensor
 class FlatKernel(NamedTuple):
     """A kernel with its holomorphic derivatives, which conjugate nothing.
 
-    value(*arrays) → (result, saved tensors); vjp(*arrays, saved, cotangent) → one gradient for each array, real for a real one;
-    jvp(*arrays, tangents) → tangent of the result. No array may be empty.
+    value(*arrays) → (result, saved tensors); vjp(*arrays, saved, cotangent) → one gradient for each array, real for a
+    real one; jvp(*arrays, tangents) → tangent of the result. No array may be empty.
     """
 
     value: Callable
@@ -48,14 +48,12 @@ class _Kernel(torch.autograd.Function):
     @staticmethod
     def jvp(ctx, _, *tangents):
         arrays = ctx.saved_tensors
-        tangents = [torch.zeros_like(x) if t is None else t for x, t in zip(arrays, tangents, strict=True)]
-        tangent = _Tangent.apply(ctx.kernel, *arrays, *tangents)
-        return tangent, *(None,) * ctx.saved
+        given = [torch.zeros_like(x) if t is None else t for x, t in zip(arrays, tangents, strict=True)]
+        return _Tangent.apply(ctx.kernel, *arrays, *given), *(None,) * ctx.saved
 
     @staticmethod
     def vmap(info, in_dims, kernel, *arrays):
-        arrays = _flattened(info, in_dims[1:], arrays)
-        result, *saved = _Kernel.apply(kernel, *arrays)
+        result, *saved = _Kernel.apply(kernel, *_flattened(info, in_dims[1:], arrays))
         # What is saved keeps the flat batch, and the gradient's own rule computes it afresh.
         return (_unflattened(info, result), *saved), (0, *(None for _ in saved))
 

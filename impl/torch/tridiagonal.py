@@ -27,16 +27,17 @@ def resolvent_diagonal(
     for data in single.
     **Returns**: (…, N), complex, in the precision of the data. Reverse and forward mode are exact, once; a
     gradient follows PyTorch's convention ∂L/∂a + i ∂L/∂b.
-    **Raises**: `TypeError` for what is no tensor, for dtypes other than float32, float64 and their complex partners, and
-    for mixed precisions; `ValueError` for shapes that do not fit, mixed devices and an unknown precision.
+    **Raises**: `TypeError` for what is no tensor, for dtypes other than float32, float64 and their complex partners,
+    and for mixed precisions; `ValueError` for shapes that do not fit, mixed devices and an unknown precision.
     Source: Usmani, Inversion of a tridiagonal Jacobi matrix, 1994, with pivots in homogeneous form.
     """
     named, internal, batch = _checked(main, upper, lower, shift, precision)
-    sites = main.shape[-1]
-    arrays = _flat(named, batch)
+    arrays = _flat(named, internal, batch)
     if arrays[0].numel() == 0:
-        return _nothing(*arrays).reshape(*batch, sites)
-    return _kernel("resolvent_diagonal", internal, arrays[0].device)(*arrays).reshape(*batch, sites)
+        result = _nothing(*arrays)
+    else:
+        result = _kernel("resolvent_diagonal", internal, main.device)(*arrays)
+    return result.to(main.dtype.to_complex()).reshape(*batch, main.shape[-1])
 
 
 def log_determinant(
@@ -47,10 +48,12 @@ def log_determinant(
     Arguments and errors as for `resolvent_diagonal`. **Returns**: (…), complex. ∂ log det/∂main = diag G.
     """
     named, internal, batch = _checked(main, upper, lower, shift, precision)
-    arrays = _flat(named, batch)
+    arrays = _flat(named, internal, batch)
     if arrays[0].numel() == 0:
-        return _nothing(*arrays).sum(-1).reshape(batch)
-    return _kernel("log_determinant", internal, arrays[0].device)(*arrays).reshape(batch)
+        result = _nothing(*arrays).sum(-1)
+    else:
+        result = _kernel("log_determinant", internal, main.device)(*arrays)
+    return result.to(main.dtype.to_complex()).reshape(batch)
 
 
 def _kernel(name: str, internal: torch.dtype, device: torch.device) -> FlatKernel:
@@ -65,8 +68,7 @@ def _kernel(name: str, internal: torch.dtype, device: torch.device) -> FlatKerne
 
 def _nothing(main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor) -> Tensor:
     """The empty (B, N), connected to every input so that each has a gradient."""
-    connected = main + upper.sum(-1, keepdim=True) + lower.sum(-1, keepdim=True) + shift.unsqueeze(-1)
-    return connected.to(main.dtype.to_complex())
+    return main + upper.sum(-1, keepdim=True) + lower.sum(-1, keepdim=True) + shift.unsqueeze(-1)
 
 
 def _checked(
@@ -80,13 +82,18 @@ def _checked(
     return named, _internal(named, precision), _batch_shape(named)
 
 
-def _flat(named: dict[str, Tensor], batch: torch.Size) -> list[Tensor]:
-    """The arrays as (B, N), (B, N−1), (B, N−1), (B)."""
+def _flat(named: dict[str, Tensor], internal: torch.dtype, batch: torch.Size) -> list[Tensor]:
+    """The arrays as (B, N), (B, N−1), (B, N−1), (B).
+
+    Where axes broadcast, they widen to the internal precision first: autograd sums their gradients, and this sum, too,
+    is then one in double.
+    """
+    shapes = [batch if name == "shift" else (*batch, x.shape[-1]) for name, x in named.items()]
+    arrays = list(named.values())
+    if any(x.shape != shape for x, shape in zip(arrays, shapes, strict=True)):
+        arrays = [x.to(torch.promote_types(x.dtype, internal)) for x in arrays]
     rows = math.prod(batch)
-    return [
-        x.expand(*batch, x.shape[-1]).reshape(rows, x.shape[-1]) if name != "shift" else x.expand(batch).reshape(rows)
-        for name, x in named.items()
-    ]
+    return [x.expand(s).reshape(rows, *s[len(batch) :]) for x, s in zip(arrays, shapes, strict=True)]
 
 
 def _as_tensor(shift: Tensor | complex, main: Tensor) -> Tensor:

@@ -138,18 +138,29 @@ def after(ar, ai, br, bi, cr, ci, dr, di):
 
 
 @triton.jit
-def vectors(ptr, first, count, limit, WIDTH: tl.constexpr, DTYPE: tl.constexpr):
-    """`count` consecutive 16-byte vectors of every lane, from vector `first` (CHAINS, LANES), as a flat tuple of numbers."""
-    chains: tl.constexpr = first.shape[0]
-    lanes: tl.constexpr = first.shape[1]
+def before_that(ar, ai, br, bi, cr, ci, dr, di):
+    """The affine map z -> a z + b after z -> c z + d."""
+    return after(cr, ci, dr, di, ar, ai, br, bi)
+
+
+@triton.jit
+def vectors(ptr, relative, below, above, COUNT: tl.constexpr, WIDTH: tl.constexpr, DTYPE: tl.constexpr):
+    """COUNT consecutive 16-byte vectors of every lane from vector `relative` of its row at ptr, as a flat tuple of numbers.
+
+    Only vectors of index below <= index < above are read. All but ptr are 32 bits wide, and later vectors differ from
+    the first by a constant: both keep the address arithmetic small beside the few operations a site costs.
+    """
+    groups: tl.constexpr = relative.shape[0]
+    lanes: tl.constexpr = relative.shape[1]
+    first = ptr[:, :, None] + ((relative * WIDTH)[:, :, None] + tl.arange(0, WIDTH)[None, None, :])
     flat = ()
-    for k in tl.static_range(count):
-        vector = first + k
-        inside = (vector >= 0) & (vector < limit)
-        offset = (vector * WIDTH)[:, :, None] + tl.arange(0, WIDTH)[None, None, :]
-        x = tl.load(ptr + offset, mask=inside[:, :, None], other=0).to(DTYPE)
+    for k in tl.static_range(COUNT):
+        inside = relative < above - k
+        if k == 0:
+            inside = inside & (relative >= below)
+        x = tl.load(first + k * WIDTH, mask=inside[:, :, None], other=0).to(DTYPE)
         if WIDTH == 4:
-            even, odd = tl.split(tl.reshape(x, (chains, lanes, 2, 2)))
+            even, odd = tl.split(tl.reshape(x, (groups, lanes, 2, 2)))
             x0, x2 = tl.split(even)
             x1, x3 = tl.split(odd)
             flat = flat + (x0, x1, x2, x3)
@@ -157,6 +168,19 @@ def vectors(ptr, first, count, limit, WIDTH: tl.constexpr, DTYPE: tl.constexpr):
             x0, x1 = tl.split(x)
             flat = flat + (x0, x1)
     return flat
+
+
+@triton.jit
+def row_vectors(ptr, row, relative, total, COUNT: tl.constexpr, ENTRIES: tl.constexpr, WIDTH: tl.constexpr,
+                DTYPE: tl.constexpr):  # fmt: skip
+    """`vectors` of the array of `total` entries at ptr, from entry row + relative, ENTRIES to a vector.
+
+    x >> (ENTRIES >> 1) is ⌊x / ENTRIES⌋ for 1, 2 and 4 entries, also below zero.
+    """
+    first = row >> (ENTRIES >> 1)
+    above = tl.minimum((total + ENTRIES - 1) // ENTRIES - first, 1 << 30).to(tl.int32)
+    below = tl.maximum(-first, -1).to(tl.int32)
+    return vectors(ptr + first * WIDTH, relative >> (ENTRIES >> 1), below, above, COUNT, WIDTH, DTYPE)
 
 
 @triton.jit
@@ -188,16 +212,14 @@ def window(ptr, plane, row, relative, total, KIND: tl.constexpr, BITS: tl.conste
     """SITES consecutive entries of each lane from entry row + relative, as two tuples (real, imaginary).
 
     Rows of off-diagonals have N - 1 entries, so that they start anywhere in a 16-byte vector: whole aligned vectors
-    are read, all inside the array's own memory, and shifted in registers (x >> (w >> 1) is ⌊x / w⌋ for w of 1, 2, 4,
-    also below zero). KIND: "real", "pairs" (re, im, re, im …)
-    or "planes" (all re, then, `plane` numbers on, all im).
+    are read, all inside the array's own memory, and shifted in registers. KIND: "real", "pairs" (re, im,
+    re, im …) or "planes" (all re, then, `plane` numbers on, all im).
     """
     if KIND == "pairs":
         entries: tl.constexpr = 64 // BITS
         width: tl.constexpr = 128 // BITS
-        first = (row >> (entries >> 1)) + (relative >> (entries >> 1))
         extra: tl.constexpr = 0 if entries == 1 or ALIGNMENT == 0 else 1
-        flat = vectors(ptr, first, SITES // entries + extra, (total + entries - 1) // entries, width, DTYPE)
+        flat = row_vectors(ptr, row, relative, total, SITES // entries + extra, entries, width, DTYPE)
         re = ()
         im = ()
         for j in tl.static_range(SITES + extra):
@@ -209,28 +231,34 @@ def window(ptr, plane, row, relative, total, KIND: tl.constexpr, BITS: tl.conste
             return realigned(re, row, SITES, entries, ALIGNMENT), realigned(im, row, SITES, entries, ALIGNMENT)
     else:
         wide: tl.constexpr = 128 // BITS
-        start = (row >> (wide >> 1)) + (relative >> (wide >> 1))
         more: tl.constexpr = 0 if ALIGNMENT == 0 else 1
-        limit = (total + wide - 1) // wide
-        plain = realigned(vectors(ptr, start, SITES // wide + more, limit, wide, DTYPE), row, SITES, wide, ALIGNMENT)
+        flat = row_vectors(ptr, row, relative, total, SITES // wide + more, wide, wide, DTYPE)
+        plain = realigned(flat, row, SITES, wide, ALIGNMENT)
         if KIND == "planes":
-            flat_im = vectors(ptr + plane, start, SITES // wide + more, limit, wide, DTYPE)
+            flat_im = row_vectors(ptr + plane, row, relative, total, SITES // wide + more, wide, wide, DTYPE)
             return plain, realigned(flat_im, row, SITES, wide, ALIGNMENT)
         else:
             return plain, plain
 
 
 @triton.jit
-def lanes_of(blocks, rerun: tl.constexpr, CHAINS: tl.constexpr, LANES: tl.constexpr, span):
-    """This program's block, its chains (CHAINS, 1) and the first site of each lane (1, LANES), counted in the block.
+def lanes_of(blocks, chains, span, rerun: tl.constexpr, CHAINS: tl.constexpr, LANES: tl.constexpr):
+    """This program's block, its chains (CHAINS, 1), and of each lane (GROUPS, WARP) the chain and its first site in the block.
 
+    The LANES lanes of a chain are GROUPS / CHAINS groups of one warp, so that scans along the last axis stay in a warp.
     A rerun takes the programs in reverse order: what the pass before it read last is still in the cache.
     """
+    WARP: tl.constexpr = LANES if LANES < 32 else 32
+    EACH: tl.constexpr = LANES // WARP
     program = tl.program_id(0)
     if rerun:
         program = tl.num_programs(0) - 1 - program
-    chain = (program // blocks).to(tl.int64) * CHAINS + tl.arange(0, CHAINS)
-    return program % blocks, chain[:, None], (tl.arange(0, LANES) * span)[None, :]
+    first = (program // blocks).to(tl.int64) * CHAINS
+    group = tl.arange(0, CHAINS * EACH)[:, None]
+    lane = (group % EACH) * WARP + tl.arange(0, WARP)[None, :]
+    own = first + tl.arange(0, CHAINS)[:, None]
+    chain = tl.minimum(first + group // EACH, chains - 1)
+    return program % blocks, own, chain, first + group // EACH < chains, lane * span
 
 
 @triton.jit
@@ -241,6 +269,7 @@ def sites(system, strides, totals, planes, chain, start, relative, left, z, MAIN
 
     `left` is how many sites the chain still has at the block's start; EVEN: the blocks fill the chain exactly.
     """
+    origin = tl.maximum(-start, -1).to(tl.int32)  # no site before the chain: relative + j > 0 in its first block
     up_at: tl.constexpr = -1 if OFF_AT < 0 else (128 // BITS - 1 if OFF != "pairs" else 64 // BITS - 1)
     main_row = chain * strides[0] + start
     upper_row = chain * strides[1] + start
@@ -254,7 +283,7 @@ def sites(system, strides, totals, planes, chain, start, relative, left, z, MAIN
         im = (mi[j] if MAIN != "real" else tl.zeros_like(re)) - z[1]
         a, b, c, d = ur[j], ui[j], lr[j], li[j]
         if (not EVEN) or j == 0:
-            first = start + relative + j > 0
+            first = relative + j > origin
             if not EVEN:
                 first = first & (relative + j < left)
             a = tl.where(first, a, 0.0)
@@ -309,15 +338,56 @@ def unit(v):
 
 
 @triton.jit
-def boundary_states(t, s, r):
+def boundary_states(t, s, r, CHAINS: tl.constexpr):
     """The column that enters each lane from the left and the row from the right, from its product and the block's own."""
+    groups: tl.constexpr = t[0].shape[0]
+    each: tl.constexpr = groups // CHAINS
     if t[0].shape[1] == 1:
         return unit(s), unit(r)
-    prefix = tl.associative_scan(t, 1, earlier_first)
-    column = from_neighbour(matrix_times_column(prefix, s), s, -1)
-    suffix = tl.associative_scan(t, 1, later_first, reverse=True)
-    row = from_neighbour(row_times_matrix(r, suffix), r, 1)
-    return unit(column), unit(row)
+    else:
+        prefix = tl.associative_scan(t, 1, earlier_first)
+        suffix = tl.associative_scan(t, 1, later_first, reverse=True)
+        if each > 1:
+            total = reshaped(last_lane(prefix), CHAINS, each)
+            before = tl.associative_scan(total, 1, earlier_first)
+            behind = tl.associative_scan(total, 1, later_first, reverse=True)
+            s = reshaped(from_neighbour(unit(matrix_times_column(before, s)), s, -1), groups, 1)
+            r = reshaped(from_neighbour(unit(row_times_matrix(r, behind)), r, 1), groups, 1)
+        column = from_neighbour(matrix_times_column(prefix, s), s, -1)
+        row = from_neighbour(row_times_matrix(r, suffix), r, 1)
+        return unit(column), unit(row)
+
+
+@triton.jit
+def boundary_values(f, h, right, before, CHAINS: tl.constexpr):
+    """What enters each lane from the right under the maps f, and from the left under the maps h."""
+    groups: tl.constexpr = f[0].shape[0]
+    each: tl.constexpr = groups // CHAINS
+    if f[0].shape[1] == 1:
+        return right, before
+    else:
+        f = tl.associative_scan(f, 1, after, reverse=True)
+        h = tl.associative_scan(h, 1, after)
+        if each > 1:
+            behind = tl.associative_scan(reshaped(first_lane(f), CHAINS, each), 1, after, reverse=True)
+            ahead = tl.associative_scan(reshaped(last_lane(h), CHAINS, each), 1, after)
+            right = reshaped(from_neighbour(image(behind, right), right, 1), groups, 1)
+            before = reshaped(from_neighbour(image(ahead, before), before, -1), groups, 1)
+        return from_neighbour(image(f, right), right, 1), from_neighbour(image(h, before), before, -1)
+
+
+@triton.jit
+def reshaped(v, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
+    out = ()
+    for k in tl.static_range(len(v)):
+        out = out + (tl.reshape(v[k], (ROWS, COLUMNS)),)
+    return out
+
+
+@triton.jit
+def chain_total(v, CHAINS: tl.constexpr):
+    """(CHAINS, 1): the sum over the lanes of each chain."""
+    return tl.sum(tl.reshape(tl.sum(v, 1), (CHAINS, v.shape[0] // CHAINS)), 1)[:, None]
 
 
 @triton.jit
@@ -402,10 +472,8 @@ def lane_product(
     KEEP: what lies behind each segment is left in `behind`, at (segment, eight planes, chain and lane).
     Rescaled every second site: entries of 2^±50 stay in the range of float32.
     """
-    chains: tl.constexpr = chain.shape[0]
-    lanes: tl.constexpr = relative.shape[1]
-    one = tl.full((chains, lanes), 1.0, DTYPE)
-    o = tl.zeros((chains, lanes), DTYPE)
+    one = tl.full(relative.shape, 1.0, DTYPE)
+    o = tl.zeros(relative.shape, DTYPE)
     t0, t1, t2, t3, t4, t5, t6, t7 = one, o, o, o, o, o, one, o
     for i in range(segments):
         k = segments - 1 - i
@@ -447,8 +515,9 @@ def kept(place, segment):
 @triton.jit
 def place_of(scratch, CHAINS: tl.constexpr, LANES: tl.constexpr, segments):
     """Where this program's lanes keep what they need again: lanes side by side, every access coalesced."""
-    own = tl.arange(0, CHAINS)[:, None] * LANES + tl.arange(0, LANES)[None, :]
-    return scratch + tl.program_id(0).to(tl.int64) * (8 * segments * CHAINS * LANES) + own
+    WARP: tl.constexpr = LANES if LANES < 32 else 32
+    lane = tl.arange(0, CHAINS * LANES // WARP)[:, None] * WARP + tl.arange(0, WARP)[None, :]
+    return scratch + tl.program_id(0).to(tl.int64) * (8 * segments * CHAINS * LANES) + lane
 
 
 @triton.jit
@@ -474,9 +543,7 @@ def block_product(
 ):  # fmt: skip
     """The normalised product of the M of every block: eight planes (chains·blocks)."""
     span = segments * SITES
-    block, chain, relative = lanes_of(blocks, False, CHAINS, LANES, span)
-    alive = chain < chains
-    chain = tl.minimum(chain, chains - 1)
+    block, own, chain, alive, relative = lanes_of(blocks, chains, span, False, CHAINS, LANES)
     start = block.to(tl.int64) * (LANES * span)
     left = tl.minimum(n - start, LANES * span + 1).to(tl.int32)
     z = shift_of(shift, shift_plane, shift_stride, chain, SHIFT, DTYPE)
@@ -484,11 +551,20 @@ def block_product(
                      (main_total, upper_total, lower_total), (main_plane, upper_plane, lower_plane), chain, start,
                      relative, left, z, product_out, MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, segments, SITES, DTYPE,
                      False)  # fmt: skip
-    t = tl.associative_scan(t, 1, earlier_first)
-    last = (tl.arange(0, LANES) == LANES - 1)[None, :] & alive
-    at = product_out + chain * blocks + block + tl.zeros_like(relative)
+    t = chain_map(t, earlier_first, CHAINS)
     for k in tl.static_range(8):
-        tl.store(at + k * (chains * blocks), t[k], mask=last)
+        tl.store(product_out + k * (chains * blocks) + own * blocks + block, t[k], mask=own < chains)
+
+
+@triton.jit
+def chain_map(t, COMPOSE: tl.constexpr, CHAINS: tl.constexpr):
+    """(CHAINS, 1): the maps of all lanes of a chain composed, first lane first."""
+    each: tl.constexpr = t[0].shape[0] // CHAINS
+    if t[0].shape[1] > 1:
+        t = last_lane(tl.associative_scan(t, 1, COMPOSE))
+    if each > 1:
+        t = last_lane(tl.associative_scan(reshaped(t, CHAINS, each), 1, COMPOSE))
+    return t
 
 
 @triton.jit
@@ -633,9 +709,7 @@ def resolvent_diagonal(
     """
     span = segments * SITES
     REAL: tl.constexpr = OFF == "real"
-    block, chain, relative = lanes_of(blocks, CARRY, CHAINS, LANES, span)
-    alive = chain < chains
-    chain = tl.minimum(chain, chains - 1)
+    block, own, chain, alive, relative = lanes_of(blocks, chains, span, CARRY, CHAINS, LANES)
     start = block.to(tl.int64) * (LANES * span)
     left = tl.minimum(n - start, LANES * span + 1).to(tl.int32)
     z = shift_of(shift, shift_plane, shift_stride, chain, SHIFT, DTYPE)
@@ -649,11 +723,12 @@ def resolvent_diagonal(
     t = lane_product(arrays, strides, totals, planes, chain, start, relative, left, z, behind,
                      MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, segments, SITES, DTYPE, True)  # fmt: skip
     many = chains * blocks
-    s, r = entering(column_carry, row_carry, chain * blocks + block, many, CARRY, DTYPE)
-    s, r = boundary_states(t, s, r)
+    index = tl.minimum(own, chains - 1) * blocks + block
+    s, r = entering(column_carry, row_carry, index, many, CARRY, DTYPE)
+    s, r = boundary_states(t, s, r, CHAINS)
 
     s0, s1, s2, s3 = s
-    sum_r = tl.zeros((CHAINS, LANES), DTYPE)
+    sum_r = tl.zeros(relative.shape, DTYPE)
     sum_i = sum_r
     for k in range(segments):
         at = relative + k * SITES
@@ -696,9 +771,8 @@ def resolvent_diagonal(
             write_complex(upper_gradient, off_plane, chain * (n - 1) + start - 1, at, ure, uim,
                           1 - tl.minimum(block, 1), left, alive, OFF, SITES, False, False)  # fmt: skip
     if COTANGENT != "none":
-        index = chain * blocks + block
-        tl.store(shift_gradient + index, -tl.sum(sum_r, 1, keep_dims=True), mask=alive)
-        tl.store(shift_gradient + many + index, -tl.sum(sum_i, 1, keep_dims=True), mask=alive)
+        tl.store(shift_gradient + index, -chain_total(sum_r, CHAINS), mask=own < chains)
+        tl.store(shift_gradient + many + index, -chain_total(sum_i, CHAINS), mask=own < chains)
 
 
 @triton.jit(do_not_specialize=SIZES)
@@ -718,9 +792,7 @@ def log_determinant(
     end: four planes (chains·blocks).
     """
     span = segments * SITES
-    block, chain, relative = lanes_of(blocks, False, CHAINS, LANES, span)
-    alive = chain < chains
-    chain = tl.minimum(chain, chains - 1)
+    block, own, chain, alive, relative = lanes_of(blocks, chains, span, False, CHAINS, LANES)
     start = block.to(tl.int64) * (LANES * span)
     left = tl.minimum(n - start, LANES * span + 1).to(tl.int32)
     z = shift_of(shift, shift_plane, shift_stride, chain, SHIFT, DTYPE)
@@ -731,14 +803,13 @@ def log_determinant(
     t = lane_product(arrays, strides, totals, planes, chain, start, relative, left, z, growth_out,
                      MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, segments, SITES, DTYPE, False)  # fmt: skip
     many = chains * blocks
-    index = chain * blocks + block
+    index = tl.minimum(own, chains - 1) * blocks + block
     s, _ = entering(column_carry, column_carry, index, many, CARRY, DTYPE)
-    prefix = tl.associative_scan(t, 1, earlier_first)
-    s = unit(from_neighbour(matrix_times_column(prefix, s), s, -1))
+    s, _ = boundary_states(t, s, s, CHAINS)
 
     s0, s1, s2, s3 = s
     entered = norm(s)
-    exponent = tl.zeros((CHAINS, LANES), tl.int32)
+    exponent = tl.zeros(relative.shape, tl.int32)
     turns = exponent
     for k in range(segments):
         data = sites(arrays, strides, totals, planes, chain, start, relative + k * SITES, left, z,
@@ -756,11 +827,13 @@ def log_determinant(
         s0, s1, s2, s3 = s
     ratio = (norm((s0, s1, s2, s3)) / entered).to(tl.float64)
     growth = tl.log(ratio) + exponent.to(tl.float64) * tl.full((1, 1), 0.6931471805599453, tl.float64)  # ln 2
-    tl.store(growth_out + index, tl.sum(growth, 1, keep_dims=True), mask=alive)
-    tl.store(turns_out + index, tl.sum(turns, 1, keep_dims=True), mask=alive)
+    tl.store(growth_out + index, chain_total(growth, CHAINS), mask=own < chains)
+    tl.store(turns_out + index, chain_total(turns, CHAINS), mask=own < chains)
     end = last_lane((s0, s1, s2, s3))
+    if relative.shape[0] > CHAINS:
+        end = last_lane(reshaped(end, CHAINS, relative.shape[0] // CHAINS))
     for k in tl.static_range(4):
-        tl.store(end_out + k * many + index, end[k], mask=alive)
+        tl.store(end_out + k * many + index, end[k], mask=own < chains)
 
 
 @triton.jit
@@ -871,9 +944,7 @@ def resolvent_diagonal_vjp(
     """
     span = segments * SITES
     REAL: tl.constexpr = OFF == "real"
-    block, chain, relative = lanes_of(blocks, CARRY and not MAP, CHAINS, LANES, span)
-    alive = chain < chains
-    chain = tl.minimum(chain, chains - 1)
+    block, own, chain, alive, relative = lanes_of(blocks, chains, span, CARRY and not MAP, CHAINS, LANES)
     start = block.to(tl.int64) * (LANES * span)
     left = tl.minimum(n - start, LANES * span + 1).to(tl.int32)
     z = shift_of(shift, shift_plane, shift_stride, chain, SHIFT, DTYPE)
@@ -885,12 +956,12 @@ def resolvent_diagonal_vjp(
     t = lane_product(arrays, strides, totals, planes, chain, start, relative, left, z, behind,
                      MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, segments, SITES, DTYPE, True)  # fmt: skip
     many = chains * blocks
-    index = chain * blocks + block
+    index = tl.minimum(own, chains - 1) * blocks + block
     s, r = entering(column_carry, row_carry, index, many, CARRY, DTYPE)
-    s, r = boundary_states(t, s, r)
+    s, r = boundary_states(t, s, r, CHAINS)
 
-    one = tl.full((CHAINS, LANES), 1.0, DTYPE)
-    o = tl.zeros((CHAINS, LANES), DTYPE)
+    one = tl.full(relative.shape, 1.0, DTYPE)
+    o = tl.zeros(relative.shape, DTYPE)
     s0, s1, s2, s3 = s
     far, fai, fbr, fbi = one, o, o, o  # Υ at the lane's left end, of Υ at its right end
     har, hai, hbr, hbi = one, o, o, o  # V at the segment's left end, of V at the lane's
@@ -918,14 +989,14 @@ def resolvent_diagonal_vjp(
         s0, s1, s2, s3 = s
         hbr, hbi = V
 
-    f = tl.associative_scan((far, fai, fbr, fbi), 1, after, reverse=True)
-    h = tl.associative_scan((har, hai, hbr, hbi), 1, after)
+    f = (far, fai, fbr, fbi)
+    h = (har, hai, hbr, hbi)
     if MAP:
-        f = first_lane(f)
-        h = last_lane(h)
+        f = chain_map(f, before_that, CHAINS)
+        h = chain_map(h, after, CHAINS)
         for k in tl.static_range(4):
-            tl.store(map_out + k * many + index, f[k], mask=alive)
-            tl.store(map_out + (4 + k) * many + index, h[k], mask=alive)
+            tl.store(map_out + k * many + index, f[k], mask=own < chains)
+            tl.store(map_out + (4 + k) * many + index, h[k], mask=own < chains)
     else:
         if CARRY:
             right = carried(right_carry, index, many, 2)
@@ -934,8 +1005,7 @@ def resolvent_diagonal_vjp(
             nothing = tl.zeros((CHAINS, 1), DTYPE)
             right = (nothing, nothing)
             before = (nothing, nothing)
-        ur, ui = from_neighbour(image(f, right), right, 1)
-        v = from_neighbour(image(h, before), before, -1)
+        (ur, ui), v = boundary_values(f, h, right, before, CHAINS)
         r0, r1, r2, r3 = r
         sum_r, sum_i = o, o
         for i in range(segments):
@@ -987,5 +1057,5 @@ def resolvent_diagonal_vjp(
                           SITES, False, False)  # fmt: skip
             write_complex(upper_gradient, off_plane, chain * (n - 1) + start - 1, at, ure, uim,
                           1 - tl.minimum(block, 1), left, alive, OFF, SITES, False, False)  # fmt: skip
-        tl.store(shift_gradient + index, -tl.sum(sum_r, 1, keep_dims=True), mask=alive)
-        tl.store(shift_gradient + many + index, -tl.sum(sum_i, 1, keep_dims=True), mask=alive)
+        tl.store(shift_gradient + index, -chain_total(sum_r, CHAINS), mask=own < chains)
+        tl.store(shift_gradient + many + index, -chain_total(sum_i, CHAINS), mask=own < chains)

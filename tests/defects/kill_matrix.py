@@ -7,11 +7,14 @@ import argparse
 import json
 import statistics
 import time
+import zlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from unittest.mock import patch
 
+import hypothesis.core
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.errors import Flaky
 from rich.console import Console
@@ -31,11 +34,13 @@ NOT_CLAIMED = -1
 def hunt(law: Law, implementation: Implementation, examples: int) -> int:
     """Distinct examples until the law is falsified; 0 for never, NOT_CLAIMED if it does not apply.
 
-    Derandomized and unsteered, so that every defect meets the same examples and the gauges are computed once.
+    Unsteered, from a seed of its own for each law: every defect meets the same examples, so that gauges are
+    computed once; no two laws do, so that one unlucky run of examples hides a defect from one law only.
     """
-    tally = Tally()
+    tally, seed = Tally(), zlib.crc32(f"{implementation.kernel.name}: {law.name}".encode())
     try:
-        search(law, implementation, _settings(min(examples, RARE) if law.rare else examples), tally)
+        with patch.object(hypothesis.core, "global_force_seed", seed):
+            search(law, implementation, _settings(min(examples, RARE) if law.rare else examples), tally)
     except NotClaimed:
         return NOT_CLAIMED
     except (Falsified, Flaky):
@@ -149,7 +154,7 @@ def _cell(count: int) -> str:
 def _settings(examples: int) -> settings:
     return settings(
         max_examples=examples,
-        derandomize=True,
+        derandomize=False,
         database=None,
         deadline=None,
         phases=(Phase.generate,),

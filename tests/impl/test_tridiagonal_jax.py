@@ -128,7 +128,7 @@ def test_bad_input_is_refused_by_name(change, error, names):
 def test_double_inside_needs_double_in_jax():
     jax.config.update("jax_enable_x64", False)
     try:
-        with pytest.raises(ValueError, match="^precision: expected"):
+        with pytest.raises(ValueError, match=r"^precision: expected"):
             face.resolvent_diagonal(*(np.ones(n, np.float32) for n in (2, 1, 1)), 0.5, precision="float64")
     finally:
         jax.config.update("jax_enable_x64", True)

@@ -1,6 +1,6 @@
 """The Schur recursion of tridiagonal chains in homogeneous form, chunk-parallel and free of pivots.
 
-A chain has the pivots d_i = m_i − w_i/d_{i−1}. With e_i a power of two near √|w_i| and d_i = e_{i+1} p_i/r_i they become
+A chain has the pivots d_i = m_i − w_i/d_{i−1}. With e_i a power of two near √|w_i|, d_i = e_{i+1} p_i/r_i they become
 
     p_i = c_i (m_i p_{i−1} − b_i e_i r_{i−1}),    r_i = c_i e_{i+1} p_{i−1},    b_i = w_i/e_i²,    from p = 1, r = 0,
 
@@ -38,8 +38,7 @@ def continuants(main: Array, balanced: Array, entering: Array, leaving: Array) -
     length = chunk_length(sites)
     chunks = -(-sites // length)
     scanned = tuple(
-        by_position(x, chunks, length, padding)
-        for x, padding in ((main, 1), (balanced * entering, 0), (leaving, 1))
+        by_position(x, chunks, length, padding) for x, padding in ((main, 1), (balanced * entering, 0), (leaving, 1))
     )
     p, r, before = jnp.ones_like(main[:, :1]), jnp.zeros_like(main[:, :1]), jnp.zeros((chains, 1), jnp.int32)
     if chunks > 1:
@@ -48,8 +47,8 @@ def continuants(main: Array, balanced: Array, entering: Array, leaving: Array) -
     # Across a chunk boundary k compares two chunks, each with an exponent of its own.
     jumps = power(jnp.clip(after[:, :-1] - before[:, 1:], *_exponents(main)), steps.dtype)
     steps = steps.at[0, :, 1:].multiply(jumps)
-    rows = (by_chain(x, sites) for x in (rows_p, rows_r, steps))
-    return Pairs(*rows, p[:, -1], after[:, -1])
+    rows_p, rows_r, steps = (by_chain(x, sites) for x in (rows_p, rows_r, steps))
+    return Pairs(rows_p, rows_r, steps, p[:, -1], after[:, -1])
 
 
 def chunk_length(sites: int) -> int:
@@ -110,6 +109,6 @@ def _carries(scanned):
         return (new_p * scale, new_r * scale, total + growth + size), state
 
     by_chunk = [[jnp.moveaxis(x, 1, 0) for x in column] for column in matrices[:2]]
-    start = (one[:, 0], zero[:, 0], jnp.zeros(one.shape[0], jnp.int32))
-    _, carries = lax.scan(cross, start, (*by_chunk, jnp.moveaxis(matrices[2], 1, 0)))
+    first_pair = (one[:, 0], zero[:, 0], jnp.zeros(one.shape[0], jnp.int32))
+    _, carries = lax.scan(cross, first_pair, (*by_chunk, jnp.moveaxis(matrices[2], 1, 0)))
     return tuple(jnp.moveaxis(x, 0, 1) for x in carries)

@@ -18,7 +18,6 @@ from impl.jax.chunked.continuants import Pairs, continuants
 from impl.jax.chunked.linear_scan import linear_scan
 from impl.jax.chunked.powers_of_two import exponent, magnitude, power
 
-Four = tuple[Array, Array, Array, Array]
 TURN = 2 * math.pi
 BLOCK = 256  # arguments summed in one go before whole turns are set aside
 
@@ -33,8 +32,12 @@ def resolvent_diagonal(main: Array, upper: Array, lower: Array, shift: Array, in
 
 @resolvent_diagonal.defjvp
 def _resolvent_diagonal_jvp(internal, primals, tangents):
-    """X = r² δd obeys X_i = r_i² δm_i − k_i r_i r_{i−1} δw_i/e_i + k_i² b_i X_{i−1}; δG = −(G/r)² X over both directions."""
-    chain = _chain(*primals, internal)
+    """X = r² δd obeys X_i = r_i² δm_i − k_i r_i r_{i−1} δw_i/e_i + k_i² b_i X_{i−1}.
+
+    δG = −Σ (G/r)² X over both directions, which count δm_i twice.
+    """
+    main, upper, lower, shift = primals
+    chain = _chain(main, upper, lower, shift, internal)
     pairs = _both_ways(chain)
     weight, diagonal = _per_site(chain, pairs)
     along_main, along_bond = _along(chain, tangents)
@@ -45,7 +48,7 @@ def _resolvent_diagonal_jvp(internal, primals, tangents):
     moved = linear_scan(source.reshape(-1, shape[-1]), jnp.broadcast_to(ratio, shape).reshape(-1, shape[-1]))
     both = weight * (weight * moved.reshape(shape))
     total = both[0] + both[1, :, ::-1] - diagonal * (diagonal * along_main[0])
-    return _as_result(diagonal / chain.unit, primals[0]), _as_result(-total / chain.unit / chain.unit, primals[0])
+    return _as_result(diagonal / chain.unit, main), _as_result(-total / chain.unit / chain.unit, main)
 
 
 @partial(jax.custom_jvp, nondiff_argnums=(4,))
@@ -59,7 +62,8 @@ def log_determinant(main: Array, upper: Array, lower: Array, shift: Array, inter
 @log_determinant.defjvp
 def _log_determinant_jvp(internal, primals, tangents):
     """δ log det = Σ G_ii δm_i − Σ (r r′/Δ)_i δw_i/e_i²."""
-    chain = _chain(*primals, internal)
+    main, upper, lower, shift = primals
+    chain = _chain(main, upper, lower, shift, internal)
     pairs = _both_ways(chain)
     _, diagonal = _per_site(chain, pairs)
     _, bond, ahead = _bonds(chain, pairs)
@@ -67,7 +71,6 @@ def _log_determinant_jvp(internal, primals, tangents):
     slope = pairs.r[0, :, :-1] * (ahead[0, :, :-1] / bond[0, :, :-1]) / chain.entering[0, :, 1:]
     total = jnp.sum(diagonal * along_main[0], -1) - jnp.sum(slope * along_bond[0, :, 1:], -1)
     left = Pairs(pairs.p[0], pairs.r[0], pairs.step[0], pairs.mantissa[0], pairs.exponent[0])
-    main = primals[0]
     return _log_determinant(chain, left, main), _as_result(total / chain.unit[:, 0], main)
 
 
@@ -122,7 +125,7 @@ def _both_ways(chain: _Chain) -> Pairs:
     return Pairs(*(x.reshape((2, shape[1], *x.shape[1:])) for x in found))
 
 
-def _bonds(chain: _Chain, pairs: Pairs) -> Four:
+def _bonds(chain: _Chain, pairs: Pairs) -> tuple[Array, Array, Array]:
     """p′, Δ and r′ at every site of both directions."""
 
     def ahead(x, edge):
@@ -140,7 +143,7 @@ def _per_site(chain: _Chain, pairs: Pairs) -> tuple[Array, Array]:
     return weight, pairs.r[0] * weight[0]
 
 
-def _along(chain: _Chain, tangents: Four) -> tuple[Array, Array]:
+def _along(chain: _Chain, tangents: tuple[Array, ...]) -> tuple[Array, Array]:
     """δm and δw/e (2, B, N), laid out like the chain."""
     main, upper, lower, shift = (x.astype(chain.main.dtype) for x in tangents)
     along_main = main - shift[:, None]

@@ -25,7 +25,7 @@ def magnitude(x: Tensor) -> Tensor:
     if not x.is_complex():
         return x.abs()
     parts = torch.view_as_real(x).abs()
-    return torch.maximum(parts[..., 0], parts[..., 1])
+    return torch.maximum(*parts.unbind(-1))
 
 
 def power_of_two(size: Tensor) -> Tensor:
@@ -83,7 +83,7 @@ def _by_position(x: Tensor, chunks: int, length: int, padding: float) -> Tensor:
 
 
 def _by_chain(x: Tensor, chains: int, chunks: int, sites: int) -> Tensor:
-    return x.t() if chunks == 1 else x.t().reshape(chains, -1)[:, :sites]
+    return x.t().reshape(chains, -1)[:, :sites]
 
 
 def _sweep(
@@ -122,7 +122,7 @@ def _carries(main: Tensor, products: Tensor, interval: int, chains: int) -> tupl
         pair = pair * size.reciprocal().view(-1, 1, 1)
         pairs.append(pair)
         shifts.append(torch.log2(size))
-    shifts = torch.stack(shifts, 1)
-    shifts[:, 1:] += growth[:, :-1]
+    exponents = torch.stack(shifts, 1)
+    exponents[:, 1:] += growth[:, :-1]
     p, q = torch.stack(pairs, 1).squeeze(-1).unbind(-1)
-    return p.reshape(-1), q.reshape(-1), shifts.cumsum(1)
+    return p.reshape(-1), q.reshape(-1), exponents.cumsum(1)

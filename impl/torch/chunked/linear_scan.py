@@ -18,10 +18,12 @@ def linear_scan(source: Tensor, ratio: Tensor) -> Tensor:
     chains, sites = source.shape
     length = sites if sites <= SERIAL_SITES else math.isqrt(sites)
     chunks = -(-sites // length)
-    source, ratio = (
-        torch.nn.functional.pad(x, (0, chunks * length - sites)).reshape(chains, chunks, length).permute(2, 0, 1).contiguous()
-        for x in (source, ratio)
-    )
+
+    def by_position(x: Tensor) -> Tensor:
+        padded = torch.nn.functional.pad(x, (0, chunks * length - sites))
+        return padded.reshape(chains, chunks, length).permute(2, 0, 1).contiguous()
+
+    source, ratio = by_position(source), by_position(ratio)
     rows = source.clone()
     listed = rows.unbind(0)
     for row, previous, factor in zip(listed[1:], listed[:-1], ratio[1:].unbind(0), strict=True):

@@ -42,7 +42,7 @@ def resolvent_diagonal_vjp(
     cotangent: Tensor,
     internal: torch.dtype,
 ) -> Gradients:
-    """Λ = λ/q² obeys Λ_i = −ḡ_i (p′/Δ)_i² + w_i c_{i+1}² Λ_{i+1}, where λ_i is the share of site i and those behind it."""
+    """Λ = λ/q² obeys Λ_i = −ḡ_i (p′/Δ)_i² + w_i c_{i+1}² Λ_{i+1}, λ_i being the share of site i and those behind it."""
     weight, q, c, *offdiagonal = saved
     chain = _Chain(main, *offdiagonal)
     cotangent = _in_dtype_of(q, cotangent)
@@ -66,7 +66,10 @@ def resolvent_diagonal_jvp(
     tangents: Gradients,
     internal: torch.dtype,
 ) -> Tensor:
-    """X = q² δd obeys X_i = q_i² δm_i − c_i² (p q)_{i−1} δw_i + c_i² w_i X_{i−1}; δG = −(p′/Δ)² X summed over both directions."""
+    """X = q² δd obeys X_i = q_i² δm_i − c_i² (p q)_{i−1} δw_i + c_i² w_i X_{i−1}.
+
+    δG = −Σ (p′/Δ)² X over both directions, which count δm_i twice.
+    """
     chain = _Chain.of(main, upper, lower, shift)
     p, q, c = _both_ways(chain)
     ahead, bond = _bonds(chain, p, q)
