@@ -1,13 +1,14 @@
 """The judge: Hypothesis looks for a case that breaks a law, and a verdict records what it saw."""
 
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import hypothesis
 import hypothesis.errors
-from hypothesis import given
+from hypothesis import given, seed
 
 from properties.comparison import conditioning, vacuous, vacuous_share
 from properties.failure import failure_text
@@ -87,8 +88,8 @@ def judge(law: Law, implementation: Implementation, profile: Profile, folder: Pa
     except Falsified as found:
         verdict = _falsified(verdict, law, implementation, tally, found, folder)
     except hypothesis.errors.Flaky as flaky:
-        found = Falsified(f"fails on some runs of the same case and not on others: {flaky}")
-        verdict = _falsified(verdict, law, implementation, tally, found, folder)
+        unsteady = Falsified(f"fails on some runs of the same case and not on others: {flaky}")
+        verdict = _falsified(verdict, law, implementation, tally, unsteady, folder)
     except NotClaimed as reason:
         verdict = replace(verdict, status=NOT_CLAIMED, reason=str(reason))
     except NotImplementedError as reason:
@@ -111,6 +112,7 @@ def judge(law: Law, implementation: Implementation, profile: Profile, folder: Pa
 def search(law: Law, implementation: Implementation, settings: hypothesis.settings, tally: Tally) -> None:
     """Run the law on drawn cases, steering towards large errors; raises what the simplest failing case raises."""
 
+    @seed(zlib.crc32(f"{implementation.kernel.name} {law.name}".encode()) if settings.derandomize else None)
     @settings
     @given(implementation.kernel.inputs(implementation.dtype))
     def example(drawn: Case) -> None:

@@ -11,8 +11,46 @@ product of M's serves both directions. A lane owns segments x SITES consecutive 
 chains; lanes meet in an associative scan of 2x2 matrices, blocks of one chain in `carry`.
 """
 
+from typing import NamedTuple
+
 import triton
 import triton.language as tl
+
+class Plan(NamedTuple):
+    """How sites are dealt out: `lanes` lanes of segments·sites sites make a block, `chains` chains a program."""
+
+    chains: int
+    lanes: int
+    segments: int
+    sites: int
+    blocks: int
+    warps: int
+
+    @property
+    def block(self) -> int:
+        return self.lanes * self.segments * self.sites
+
+
+def plan(batch: int, length: int, sites: int) -> Plan:
+    """Few long lanes make the scan between lanes cheap; but what is in flight is read twice and should stay in the L2 cache.
+
+    132 multiprocessors with 640 lanes each and 32 sites a lane hold 32 MB of a real system in float32, so 32 sites is
+    the most; problems under 2^21 sites take 16, for more lanes. Short chains share a program of 64 lanes. A chain of many
+    blocks takes 64 lanes a block: Triton's scan walks the warps of a program one by one.
+    """
+    span = 32 if batch * length > 1 << 21 else 16
+    segments = span // sites
+    for lanes in (1, 8, 64, 128, 256):
+        if lanes * span >= length:
+            return Plan(max(64 // lanes, 1), lanes, segments, sites, 1, max(lanes // 32, 2))
+    return Plan(1, 64, segments, sites, -(-length // (64 * span)), 2)
+
+
+def across(blocks: int) -> dict[str, int]:
+    """How the kernels that scan the blocks of a chain take them: one warp for 32 blocks at a time, at most 1024."""
+    lanes = 64 if blocks <= 64 else 1024
+    return {"LANES": lanes, "num_warps": lanes // 32}
+
 
 # Sizes and strides: one compiled kernel serves them all.
 SIZES = [
@@ -138,19 +176,13 @@ def after(ar, ai, br, bi, cr, ci, dr, di):
 
 
 @triton.jit
-def before_that(ar, ai, br, bi, cr, ci, dr, di):
-    """The affine map z -> a z + b after z -> c z + d."""
-    return after(cr, ci, dr, di, ar, ai, br, bi)
-
-
-@triton.jit
 def vectors(ptr, relative, below, above, COUNT: tl.constexpr, WIDTH: tl.constexpr, DTYPE: tl.constexpr):
     """COUNT consecutive 16-byte vectors of every lane from vector `relative` of its row at ptr, as a flat tuple of numbers.
 
     Only vectors of index below <= index < above are read. All but ptr are 32 bits wide, and later vectors differ from
     the first by a constant: both keep the address arithmetic small beside the few operations a site costs.
     """
-    groups: tl.constexpr = relative.shape[0]
+    chains: tl.constexpr = ptr.shape[0]
     lanes: tl.constexpr = relative.shape[1]
     first = ptr[:, :, None] + ((relative * WIDTH)[:, :, None] + tl.arange(0, WIDTH)[None, None, :])
     flat = ()
@@ -160,7 +192,7 @@ def vectors(ptr, relative, below, above, COUNT: tl.constexpr, WIDTH: tl.constexp
             inside = inside & (relative >= below)
         x = tl.load(first + k * WIDTH, mask=inside[:, :, None], other=0).to(DTYPE)
         if WIDTH == 4:
-            even, odd = tl.split(tl.reshape(x, (groups, lanes, 2, 2)))
+            even, odd = tl.split(tl.reshape(x, (chains, lanes, 2, 2)))
             x0, x2 = tl.split(even)
             x1, x3 = tl.split(odd)
             flat = flat + (x0, x1, x2, x3)
@@ -243,22 +275,15 @@ def window(ptr, plane, row, relative, total, KIND: tl.constexpr, BITS: tl.conste
 
 @triton.jit
 def lanes_of(blocks, chains, span, rerun: tl.constexpr, CHAINS: tl.constexpr, LANES: tl.constexpr):
-    """This program's block, its chains (CHAINS, 1), and of each lane (GROUPS, WARP) the chain and its first site in the block.
+    """This program's block, its chains (CHAINS, 1), those chains or the last one, and the first site of each lane (1, LANES).
 
-    The LANES lanes of a chain are GROUPS / CHAINS groups of one warp, so that scans along the last axis stay in a warp.
     A rerun takes the programs in reverse order: what the pass before it read last is still in the cache.
     """
-    WARP: tl.constexpr = LANES if LANES < 32 else 32
-    EACH: tl.constexpr = LANES // WARP
     program = tl.program_id(0)
     if rerun:
         program = tl.num_programs(0) - 1 - program
-    first = (program // blocks).to(tl.int64) * CHAINS
-    group = tl.arange(0, CHAINS * EACH)[:, None]
-    lane = (group % EACH) * WARP + tl.arange(0, WARP)[None, :]
-    own = first + tl.arange(0, CHAINS)[:, None]
-    chain = tl.minimum(first + group // EACH, chains - 1)
-    return program % blocks, own, chain, first + group // EACH < chains, lane * span
+    own = (program // blocks).to(tl.int64) * CHAINS + tl.arange(0, CHAINS)[:, None]
+    return program % blocks, own, tl.minimum(own, chains - 1), own < chains, (tl.arange(0, LANES) * span)[None, :]
 
 
 @triton.jit
@@ -338,56 +363,33 @@ def unit(v):
 
 
 @triton.jit
-def boundary_states(t, s, r, CHAINS: tl.constexpr):
+def boundary_states(t, s, r):
     """The column that enters each lane from the left and the row from the right, from its product and the block's own."""
-    groups: tl.constexpr = t[0].shape[0]
-    each: tl.constexpr = groups // CHAINS
     if t[0].shape[1] == 1:
         return unit(s), unit(r)
     else:
         prefix = tl.associative_scan(t, 1, earlier_first)
         suffix = tl.associative_scan(t, 1, later_first, reverse=True)
-        if each > 1:
-            total = reshaped(last_lane(prefix), CHAINS, each)
-            before = tl.associative_scan(total, 1, earlier_first)
-            behind = tl.associative_scan(total, 1, later_first, reverse=True)
-            s = reshaped(from_neighbour(unit(matrix_times_column(before, s)), s, -1), groups, 1)
-            r = reshaped(from_neighbour(unit(row_times_matrix(r, behind)), r, 1), groups, 1)
         column = from_neighbour(matrix_times_column(prefix, s), s, -1)
         row = from_neighbour(row_times_matrix(r, suffix), r, 1)
         return unit(column), unit(row)
 
 
 @triton.jit
-def boundary_values(f, h, right, before, CHAINS: tl.constexpr):
+def boundary_values(f, h, right, before):
     """What enters each lane from the right under the maps f, and from the left under the maps h."""
-    groups: tl.constexpr = f[0].shape[0]
-    each: tl.constexpr = groups // CHAINS
     if f[0].shape[1] == 1:
         return right, before
     else:
         f = tl.associative_scan(f, 1, after, reverse=True)
         h = tl.associative_scan(h, 1, after)
-        if each > 1:
-            behind = tl.associative_scan(reshaped(first_lane(f), CHAINS, each), 1, after, reverse=True)
-            ahead = tl.associative_scan(reshaped(last_lane(h), CHAINS, each), 1, after)
-            right = reshaped(from_neighbour(image(behind, right), right, 1), groups, 1)
-            before = reshaped(from_neighbour(image(ahead, before), before, -1), groups, 1)
         return from_neighbour(image(f, right), right, 1), from_neighbour(image(h, before), before, -1)
 
 
 @triton.jit
-def reshaped(v, ROWS: tl.constexpr, COLUMNS: tl.constexpr):
-    out = ()
-    for k in tl.static_range(len(v)):
-        out = out + (tl.reshape(v[k], (ROWS, COLUMNS)),)
-    return out
-
-
-@triton.jit
-def chain_total(v, CHAINS: tl.constexpr):
+def chain_total(v):
     """(CHAINS, 1): the sum over the lanes of each chain."""
-    return tl.sum(tl.reshape(tl.sum(v, 1), (CHAINS, v.shape[0] // CHAINS)), 1)[:, None]
+    return tl.sum(v, 1, keep_dims=True)
 
 
 @triton.jit
@@ -431,7 +433,7 @@ def write(ptr, row, relative, parts, low, high, alive, PER_SITE: tl.constexpr, S
     mask = alive[:, :, None]
     if not FULL:
         mask = mask & (position >= low * PER_SITE) & (position < high)
-    tl.store(ptr + row[:, :, None] + position, x, mask=mask)
+    tl.store(ptr + row[:, :, None] + position, x, mask=mask, eviction_policy="evict_first")
 
 
 @triton.jit
@@ -472,8 +474,8 @@ def lane_product(
     KEEP: what lies behind each segment is left in `behind`, at (segment, eight planes, chain and lane).
     Rescaled every second site: entries of 2^±50 stay in the range of float32.
     """
-    one = tl.full(relative.shape, 1.0, DTYPE)
-    o = tl.zeros(relative.shape, DTYPE)
+    one = tl.full((chain.shape[0], relative.shape[1]), 1.0, DTYPE)
+    o = tl.zeros((chain.shape[0], relative.shape[1]), DTYPE)
     t0, t1, t2, t3, t4, t5, t6, t7 = one, o, o, o, o, o, one, o
     for i in range(segments):
         k = segments - 1 - i
@@ -515,8 +517,7 @@ def kept(place, segment):
 @triton.jit
 def place_of(scratch, CHAINS: tl.constexpr, LANES: tl.constexpr, segments):
     """Where this program's lanes keep what they need again: lanes side by side, every access coalesced."""
-    WARP: tl.constexpr = LANES if LANES < 32 else 32
-    lane = tl.arange(0, CHAINS * LANES // WARP)[:, None] * WARP + tl.arange(0, WARP)[None, :]
+    lane = tl.arange(0, CHAINS)[:, None] * LANES + tl.arange(0, LANES)[None, :]
     return scratch + tl.program_id(0).to(tl.int64) * (8 * segments * CHAINS * LANES) + lane
 
 
@@ -551,20 +552,10 @@ def block_product(
                      (main_total, upper_total, lower_total), (main_plane, upper_plane, lower_plane), chain, start,
                      relative, left, z, product_out, MAIN, OFF, BITS, MAIN_AT, OFF_AT, EVEN, segments, SITES, DTYPE,
                      False)  # fmt: skip
-    t = chain_map(t, earlier_first, CHAINS)
+    if LANES > 1:
+        t = last_lane(tl.associative_scan(t, 1, earlier_first))
     for k in tl.static_range(8):
         tl.store(product_out + k * (chains * blocks) + own * blocks + block, t[k], mask=own < chains)
-
-
-@triton.jit
-def chain_map(t, COMPOSE: tl.constexpr, CHAINS: tl.constexpr):
-    """(CHAINS, 1): the maps of all lanes of a chain composed, first lane first."""
-    each: tl.constexpr = t[0].shape[0] // CHAINS
-    if t[0].shape[1] > 1:
-        t = last_lane(tl.associative_scan(t, 1, COMPOSE))
-    if each > 1:
-        t = last_lane(tl.associative_scan(reshaped(t, CHAINS, each), 1, COMPOSE))
-    return t
 
 
 @triton.jit
@@ -725,10 +716,10 @@ def resolvent_diagonal(
     many = chains * blocks
     index = tl.minimum(own, chains - 1) * blocks + block
     s, r = entering(column_carry, row_carry, index, many, CARRY, DTYPE)
-    s, r = boundary_states(t, s, r, CHAINS)
+    s, r = boundary_states(t, s, r)
 
     s0, s1, s2, s3 = s
-    sum_r = tl.zeros(relative.shape, DTYPE)
+    sum_r = tl.zeros((CHAINS, LANES), DTYPE)
     sum_i = sum_r
     for k in range(segments):
         at = relative + k * SITES
@@ -771,8 +762,8 @@ def resolvent_diagonal(
             write_complex(upper_gradient, off_plane, chain * (n - 1) + start - 1, at, ure, uim,
                           1 - tl.minimum(block, 1), left, alive, OFF, SITES, False, False)  # fmt: skip
     if COTANGENT != "none":
-        tl.store(shift_gradient + index, -chain_total(sum_r, CHAINS), mask=own < chains)
-        tl.store(shift_gradient + many + index, -chain_total(sum_i, CHAINS), mask=own < chains)
+        tl.store(shift_gradient + index, -chain_total(sum_r), mask=own < chains)
+        tl.store(shift_gradient + many + index, -chain_total(sum_i), mask=own < chains)
 
 
 @triton.jit(do_not_specialize=SIZES)
@@ -805,11 +796,11 @@ def log_determinant(
     many = chains * blocks
     index = tl.minimum(own, chains - 1) * blocks + block
     s, _ = entering(column_carry, column_carry, index, many, CARRY, DTYPE)
-    s, _ = boundary_states(t, s, s, CHAINS)
+    s, _ = boundary_states(t, s, s)
 
     s0, s1, s2, s3 = s
     entered = norm(s)
-    exponent = tl.zeros(relative.shape, tl.int32)
+    exponent = tl.zeros((CHAINS, LANES), tl.int32)
     turns = exponent
     for k in range(segments):
         data = sites(arrays, strides, totals, planes, chain, start, relative + k * SITES, left, z,
@@ -827,11 +818,9 @@ def log_determinant(
         s0, s1, s2, s3 = s
     ratio = (norm((s0, s1, s2, s3)) / entered).to(tl.float64)
     growth = tl.log(ratio) + exponent.to(tl.float64) * tl.full((1, 1), 0.6931471805599453, tl.float64)  # ln 2
-    tl.store(growth_out + index, chain_total(growth, CHAINS), mask=own < chains)
-    tl.store(turns_out + index, chain_total(turns, CHAINS), mask=own < chains)
+    tl.store(growth_out + index, chain_total(growth), mask=own < chains)
+    tl.store(turns_out + index, chain_total(turns), mask=own < chains)
     end = last_lane((s0, s1, s2, s3))
-    if relative.shape[0] > CHAINS:
-        end = last_lane(reshaped(end, CHAINS, relative.shape[0] // CHAINS))
     for k in tl.static_range(4):
         tl.store(end_out + k * many + index, end[k], mask=own < chains)
 
@@ -958,10 +947,10 @@ def resolvent_diagonal_vjp(
     many = chains * blocks
     index = tl.minimum(own, chains - 1) * blocks + block
     s, r = entering(column_carry, row_carry, index, many, CARRY, DTYPE)
-    s, r = boundary_states(t, s, r, CHAINS)
+    s, r = boundary_states(t, s, r)
 
-    one = tl.full(relative.shape, 1.0, DTYPE)
-    o = tl.zeros(relative.shape, DTYPE)
+    one = tl.full((CHAINS, LANES), 1.0, DTYPE)
+    o = tl.zeros((CHAINS, LANES), DTYPE)
     s0, s1, s2, s3 = s
     far, fai, fbr, fbi = one, o, o, o  # Υ at the lane's left end, of Υ at its right end
     har, hai, hbr, hbi = one, o, o, o  # V at the segment's left end, of V at the lane's
@@ -992,8 +981,9 @@ def resolvent_diagonal_vjp(
     f = (far, fai, fbr, fbi)
     h = (har, hai, hbr, hbi)
     if MAP:
-        f = chain_map(f, before_that, CHAINS)
-        h = chain_map(h, after, CHAINS)
+        if LANES > 1:
+            f = first_lane(tl.associative_scan(f, 1, after, reverse=True))
+            h = last_lane(tl.associative_scan(h, 1, after))
         for k in tl.static_range(4):
             tl.store(map_out + k * many + index, f[k], mask=own < chains)
             tl.store(map_out + (4 + k) * many + index, h[k], mask=own < chains)
@@ -1005,7 +995,8 @@ def resolvent_diagonal_vjp(
             nothing = tl.zeros((CHAINS, 1), DTYPE)
             right = (nothing, nothing)
             before = (nothing, nothing)
-        (ur, ui), v = boundary_values(f, h, right, before, CHAINS)
+        u, v = boundary_values(f, h, right, before)
+        ur, ui = u[0], u[1]
         r0, r1, r2, r3 = r
         sum_r, sum_i = o, o
         for i in range(segments):
@@ -1057,5 +1048,5 @@ def resolvent_diagonal_vjp(
                           SITES, False, False)  # fmt: skip
             write_complex(upper_gradient, off_plane, chain * (n - 1) + start - 1, at, ure, uim,
                           1 - tl.minimum(block, 1), left, alive, OFF, SITES, False, False)  # fmt: skip
-        tl.store(shift_gradient + index, -chain_total(sum_r, CHAINS), mask=own < chains)
-        tl.store(shift_gradient + many + index, -chain_total(sum_i, CHAINS), mask=own < chains)
+        tl.store(shift_gradient + index, -chain_total(sum_r), mask=own < chains)
+        tl.store(shift_gradient + many + index, -chain_total(sum_i), mask=own < chains)

@@ -8,13 +8,16 @@ import numpy as np
 
 from properties.comparison import compare
 from properties.kernel import Case, Implementation
-from properties.law import law
-from reference.numbers import Gauged
+from properties.law import Falsified, law
+from reference import tridiagonal as reference
+from reference.numbers import Gauged, gauge
 
 LENGTHS = (1_000, 4_097, 100_003, 1_000_000)
 REACH = {"float32": 24, "float64": 48}  # sites on either side: δ stays far below the gauge of that precision
 INNER = 16
 WINDOWS = 8
+BLOCK = 41
+COTANGENT = 1 - 2j
 
 
 def _long(case: Case, implementation: Implementation) -> Case:
@@ -62,19 +65,15 @@ def _truncation(case: Case, window: Case, start: int, centre: int) -> tuple[floa
 def long_chain_values(implementation: Implementation, case: Case) -> float:
     """In a chain of up to 10⁶ sites every G_ii is that of its neighbourhood."""
     (actual,) = implementation(case)
-    worst = compare(
-        "finite values", (np.isfinite(actual).astype(float),), (Gauged(np.ones(actual.shape), np.zeros(actual.shape)),)
-    )
+    _all_finite(actual)
+    worst = 0.0
     for centre in _centres(case, WINDOWS):
         window, start = _window(case, centre)
-        (expected,) = implementation.expected(window)
+        (expected,) = gauge(reference.resolvent_diagonal, *window.inputs, arithmetic=implementation.arithmetic)
         _, delta = _truncation(case, window, start, centre)
         at = slice(centre - start, centre - start + 1)
-        allowed = expected.tolerance[at] + delta
-        worst = max(
-            worst,
-            compare(f"G at site {centre}", (actual[centre : centre + 1],), (Gauged(expected.value[at], allowed),)),
-        )
+        allowed = Gauged(expected.value[at], expected.tolerance[at] + delta)
+        worst = max(worst, compare(f"G at site {centre}", (actual[centre : centre + 1],), (allowed,)))
     return worst
 
 
@@ -85,23 +84,71 @@ def long_chain_gradients(implementation: Implementation, case: Case) -> float:
     for centre in _centres(case, WINDOWS // 2):
         window, start = _window(case, centre)
         one = _one_hot(case.inputs[0].size, centre)
-        gradients = implementation.gradients(case, cotangents=(one,))
+        *bands, shift = implementation.gradients(case, cotangents=(one,))
+        inputs = (*window.inputs, one[start : start + window.inputs[0].size])
+        *expected, slope = gauge(reference.resolvent_diagonal_vjp, *inputs, arithmetic=implementation.arithmetic)
+        size, delta = _truncation(case, window, start, centre)
+        slack = abs(COTANGENT) * (2 * size * delta + delta**2)
         near = slice(max(centre - INNER, 0), centre + INNER)
         inside = slice(near.start - start, near.stop - start)
-        expected = implementation.expected_gradients(window, (one[start : start + window.inputs[0].size],))
-        size, delta = _truncation(case, window, start, centre)
-        slack = 2 * size * delta + delta**2
-        for name, found, judged in zip(("main", "upper", "lower"), gradients, expected, strict=False):
+        for name, found, judged in zip(("main", "upper", "lower"), bands, expected, strict=True):
             allowed = Gauged(judged.value[inside], judged.tolerance[inside] + slack)
             assert found is not None
             worst = max(worst, compare(f"gradient of {name} near site {centre}", (found[near],), (allowed,)))
+        sum_of_all = abs(COTANGENT) * (2 * delta / float(case.inputs[3].imag) + delta**2)
+        allowed = Gauged(slope.value, slope.tolerance + sum_of_all)
+        worst = max(worst, compare(f"gradient of shift through site {centre}", (shift,), (allowed,)))
     return worst
+
+
+def _blocks(case: Case, implementation: Implementation) -> Case:
+    """A long chain of equal blocks with no bond between them."""
+    whole = _long(case, implementation)
+    main, upper, lower, shift = whole.inputs
+    copies = main.size // BLOCK
+    repeated = [np.tile(array[:BLOCK], copies) for array in (main, np.append(upper[: BLOCK - 1], 0), lower)]
+    bands = (repeated[0], repeated[1][:-1], repeated[2][:-1])
+    return whole.with_inputs(*bands, shift, drawn=f"{copies} equal blocks of {BLOCK} sites")
+
+
+@law(judged=None, adapt=_blocks, rare=True)
+def long_chain_determinant(implementation: Implementation, case: Case) -> float:
+    """A chain of k equal blocks without a bond between them has k times the log det of one, up to multiples of 2πi."""
+    copies = case.inputs[0].size // BLOCK
+    main, upper, lower, shift = case.inputs
+    block = (main[:BLOCK], upper[: BLOCK - 1], lower[: BLOCK - 1], shift)
+    (one,) = gauge(reference.log_determinant, *block, arithmetic=implementation.arithmetic)
+    whole = Gauged(copies * one.value, copies * one.tolerance)
+    return implementation.agree("log det of all blocks", implementation(case), (whole,))
+
+
+@law(judged=None, adapt=_long, rare=True)
+def long_chain_determinant_gradients(implementation: Implementation, case: Case) -> float:
+    """∂ log det/∂main_i of a long chain is the G_ii of its neighbourhood."""
+    gradient = implementation.gradients(case, cotangents=(np.asarray(1 + 0j),))[0]
+    assert gradient is not None
+    _all_finite(gradient)
+    worst = 0.0
+    for centre in _centres(case, WINDOWS):
+        window, start = _window(case, centre)
+        (expected,) = gauge(reference.resolvent_diagonal, *window.inputs, arithmetic=implementation.arithmetic)
+        _, delta = _truncation(case, window, start, centre)
+        at = slice(centre - start, centre - start + 1)
+        allowed = Gauged(expected.value[at].real, expected.tolerance[at] + delta)
+        worst = max(worst, compare(f"∂ log det/∂main at site {centre}", (gradient[centre : centre + 1],), (allowed,)))
+    return worst
+
+
+def _all_finite(values: np.ndarray) -> None:
+    if not np.isfinite(values).all():
+        raise Falsified(f"{np.count_nonzero(~np.isfinite(values))} of {values.size} values are not finite")
 
 
 def _one_hot(size: int, at: int) -> np.ndarray:
     cotangent = np.zeros(size, complex)
-    cotangent[at] = 1
+    cotangent[at] = COTANGENT
     return cotangent
 
 
 LONG_CHAINS = (long_chain_values, long_chain_gradients)
+LONG_DETERMINANTS = (long_chain_determinant, long_chain_determinant_gradients)

@@ -139,9 +139,9 @@ def spectral_positivity(implementation: Implementation, case: Case) -> float:
     """H Hermitian and Im z = η > 0: Im G_ii > 0 and |G_ii| ≤ 1/η."""
     (expected,), (actual,) = implementation.expected(case), implementation(case)
     bound = 1 / np.broadcast_to(case.inputs[3].imag[..., None], actual.shape)
-    radius = np.minimum(np.abs(actual), bound)
-    nearest = np.maximum(actual.imag, 0) * 1j + actual.real
-    nearest = np.where(np.abs(actual) > bound, actual * radius / np.where(actual == 0, 1, np.abs(actual)), nearest)
+    with np.errstate(all="ignore"):
+        shrunk = np.where(np.abs(actual) > bound, bound / np.abs(actual), 1)
+    nearest = shrunk * (actual.real + 1j * np.maximum(actual.imag, 0))
     return compare("distance to Im G > 0, |G| ≤ 1/η", (actual,), (Gauged(nearest, expected.tolerance),))
 
 

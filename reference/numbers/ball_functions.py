@@ -1,6 +1,7 @@
 """What NumPy's functions do to arrays of balls."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -186,6 +187,25 @@ def _slogdet(x: Ball) -> tuple[Ball, Ball]:
     return determinant / size, np.log(size)
 
 
+def _eigvalsh(x: Ball, UPLO: str = "L") -> Ball:
+    """Simple eigenvalues of exactly Hermitian matrices, in increasing order."""
+    matrices = x.elements.reshape(int(np.prod(x.shape[:-2])), *x.shape[-2:])
+    return _of_each_matrix(Ball(x.elements, float), x.shape[-1:], lambda index: _spectrum(matrices[index]))
+
+
+def _spectrum(matrix: Array) -> list[Any]:
+    if not matrix.size:
+        return []
+    try:
+        values = [value.real for value in _matrix(elements_of(matrix, complex), complex).eig()]
+    except ValueError as unresolved:
+        raise Undecided("the eigenvalues are not isolated: raise the bits, or exclude the input") from unresolved
+    values.sort(key=lambda value: float(value.mid()))
+    if not all(low < high for low, high in pairwise(values)):
+        raise Undecided("the order of the eigenvalues cannot be decided: raise the bits")
+    return values
+
+
 def _norm(x: Ball, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
     if ord not in (None, 2):
         raise TypeError(f"norm with ord={ord!r} has no rule for balls")
@@ -258,6 +278,7 @@ FUNCTIONS: dict[Any, Callable[..., Any]] = {
     np.linalg.solve: _solve,
     np.linalg.det: _det,
     np.linalg.slogdet: _slogdet,
+    np.linalg.eigvalsh: _eigvalsh,
     np.linalg.norm: _norm,
     np.einsum: _einsum,
     np.dot: np.matmul,

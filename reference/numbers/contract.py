@@ -33,6 +33,14 @@ def like(x: Any, constant: Any) -> Any:
     return x.lift(constant) if hasattr(x, "lift") else np.asarray(constant)
 
 
+def series_below(radius: float, z: Any) -> Any:
+    """Where a truncated series may stand for a quotient that cancels: |z| < radius.
+
+    In balls, which admit no truncation and pay for cancellation in bits, only z = 0: there the first term is exact.
+    """
+    return z == 0 if hasattr(z, "lift") else np.abs(z) < radius
+
+
 def lipschitz(constant: float) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Declares |f(x) − f(x')| ≤ constant·Σ‖x_i − x'_i‖_F for a real or complex scalar f.
 

@@ -160,3 +160,15 @@ def svd(matrix: Bounded, full_matrices: bool = True, compute_uv: bool = True) ->
     size = max(matrix.shape[-2:])
     factor = np.sqrt(size) if model.statistical else ELIMINATION_WORST * size**2
     return settle(values, inherited, 0.0, factor * model.arithmetic.elementwise * values[..., :1] + 0 * values, model)
+
+
+@rule(np.linalg.eigvalsh)
+def eigvalsh(matrix: Bounded, UPLO: str = "L") -> Bounded:
+    """Weyl: |δλ| ≤ ‖E‖₂ ≤ ‖D‖_F for a Hermitian matrix, with a norm-backward-stable algorithm, as for `svd`."""
+    model = matrix.model
+    values = np.linalg.eigvalsh(matrix.value, UPLO)
+    inherited = np.sqrt((matrix.error**2).sum((-2, -1)))[..., None] + np.zeros(values.shape)
+    size = matrix.shape[-1]
+    factor = np.sqrt(size) if model.statistical else ELIMINATION_WORST * size**2
+    largest = np.max(np.abs(values), axis=-1, keepdims=True, initial=0.0)
+    return settle(values, inherited, 0.0, factor * model.arithmetic.elementwise * largest + 0 * values, model)

@@ -90,10 +90,14 @@ def log_determinant(
     """log det (B), its imaginary part the sum of the arguments of the pivots, and p and q (B, N) from the left."""
     chain = _Chain.of(main, upper, lower, shift)
     p, q, _, mantissa, exponent = continuants(chain.main[0], chain.products[0])
-    exponent = exponent + main.shape[-1] * torch.log2(chain.unit.squeeze(-1))
+    # All whole exponents meet before the logarithm: a determinant near 1 of a graded chain loses nothing.
+    size = power_of_two(magnitude(mantissa))
+    exponent = exponent + torch.log2(size) + main.shape[-1] * torch.log2(chain.unit.squeeze(-1))
     angle = torch.angle(mantissa)
     turns = torch.round((torch.angle(p * q.conj()).sum(-1) - angle) / (2 * math.pi))
-    value = torch.complex(torch.log(mantissa.abs()) + exponent * math.log(2), angle + 2 * math.pi * turns)
+    value = torch.complex(
+        torch.log((mantissa * size.reciprocal()).abs()) + exponent * math.log(2), angle + 2 * math.pi * turns
+    )
     return _as_complex(value, main), (p, q)
 
 

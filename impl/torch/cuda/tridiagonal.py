@@ -1,50 +1,16 @@
 """The tridiagonal row on CUDA: flat batches handed to the Triton kernels; gradients are holomorphic (bilinear)."""
 
-from typing import NamedTuple
-
 import torch
 import triton
 import triton.language as tl
 from torch import Tensor
 
 from impl.triton import tridiagonal as kernels
+from impl.triton.tridiagonal import plan
 
 __all__ = ["log_determinant", "log_determinant_vjp", "resolvent_diagonal", "resolvent_diagonal_vjp"]
 
 _DTYPE = {torch.float32: tl.float32, torch.float64: tl.float64}
-
-
-class Plan(NamedTuple):
-    """How sites are dealt out: `lanes` lanes of segments·sites sites make a block, `chains` chains a program."""
-
-    chains: int
-    lanes: int
-    segments: int
-    sites: int
-    blocks: int
-    warps: int
-
-    @property
-    def block(self) -> int:
-        return self.lanes * self.segments * self.sites
-
-
-def plan(batch: int, length: int, sites: int) -> Plan:
-    """Few long lanes make the scan between lanes cheap, many short ones fill the GPU.
-
-    65536 lanes are 16 warps for each of 132 multiprocessors; past that, lanes grow to 64 sites. Blocks hold 64 lanes,
-    two warps, because Triton's scan walks the warps of a block one by one; only a chain that fits one block of 256
-    lanes, sparing it the two passes over blocks, gets those. Short chains share a program.
-    """
-    segments = min(max(_power_of_two_above(batch * length // (65536 * sites)), 16 // sites), 64 // sites)
-    for lanes in (1, 8, 64, 256):
-        if lanes * segments * sites >= length:
-            return Plan(max(64 // lanes, 1), lanes, segments, sites, 1, max(lanes // 32, 2))
-    return Plan(1, 64, segments, sites, -(-length // (64 * segments * sites)), 2)
-
-
-def _power_of_two_above(count: int) -> int:
-    return 1 << max(count - 1, 0).bit_length()
 
 
 class _System:
@@ -127,14 +93,9 @@ class _System:
         products, columns, rows = self.planes(8), self.planes(4), self.planes(4)
         kernels.block_product[self.grid](**self.pointers(), product_out=products, **self.sizes(), **self.options())
         kernels.block_states[(self.batch,)](
-            products, self.batch, self.plan.blocks, columns, rows, DTYPE=_DTYPE[self.internal], **_across(self.plan.blocks)
+            products, self.batch, self.plan.blocks, columns, rows, DTYPE=_DTYPE[self.internal], **kernels.across(self.plan.blocks)
         )
         return columns, rows
-
-
-def _across(blocks: int) -> dict[str, int]:
-    lanes = 64 if blocks <= 64 else 1024
-    return {"LANES": lanes, "num_warps": lanes // 32}
 
 
 def _wide(x: Tensor) -> Tensor:
@@ -207,7 +168,7 @@ def resolvent_diagonal_vjp(
         maps, rights, lefts = system.planes(8), system.planes(2), system.planes(2)
         launch(MAP=True)
         kernels.block_inhomogeneities[(system.batch,)](
-            maps, system.batch, system.plan.blocks, rights, lefts, DTYPE=_DTYPE[internal], **_across(system.plan.blocks)
+            maps, system.batch, system.plan.blocks, rights, lefts, DTYPE=_DTYPE[internal], **kernels.across(system.plan.blocks)
         )
     launch(MAP=False)
     return (*system.returned(gradients, upper, lower), system.shift_gradient(totals))
@@ -228,7 +189,7 @@ def log_determinant(
     )
     by_block = (system.batch, system.plan.blocks)
     end = ends.view(4, *by_block)[:, :, -1].double()
-    angle = torch.atan2(end[1], end[0]) + 2 * torch.pi * turns.view(by_block).sum(1)
+    angle = torch.atan2(end[1], end[0]) + 2 * torch.pi * turns.view(by_block).sum(1).double()
     size = growth.view(by_block).sum(1) + torch.log(torch.hypot(end[0], end[1]) / end.abs().sum(0))
     return torch.complex(size, angle).to(system.result_dtype), ()
 
