@@ -35,15 +35,15 @@ def plan(batch: int, length: int, sites: int) -> Plan:
     """Few long lanes make the scan between lanes cheap; but what is in flight is read twice and should stay in the L2 cache.
 
     132 multiprocessors with 640 lanes each and 32 sites a lane hold 32 MB of a real system in float32, so 32 sites is
-    the most; problems under 2^21 sites take 16, for more lanes. Short chains share a program of 64 lanes. A chain of many
-    blocks takes 64 lanes a block: Triton's scan walks the warps of a program one by one.
+    the most; problems under 2^21 sites take 16, for more lanes. Chains of at most 64 sites need no scan: a lane for each.
+    Short chains share a program of 64 lanes. A chain of many blocks takes 64 lanes a block, because Triton's scan walks
+    the warps of a program one by one.
     """
     span = 32 if batch * length > 1 << 21 else 16
-    segments = span // sites
     for lanes in (1, 8, 64, 128, 256):
-        if lanes * span >= length:
-            return Plan(max(64 // lanes, 1), lanes, segments, sites, 1, max(lanes // 32, 2))
-    return Plan(1, 64, segments, sites, -(-length // (64 * span)), 2)
+        if lanes * (64 if lanes == 1 else span) >= length:
+            return Plan(max(64 // lanes, 1), lanes, -(-length // (lanes * sites)), sites, 1, max(lanes // 32, 2))
+    return Plan(1, 64, span // sites, sites, -(-length // (64 * span)), 2)
 
 
 def across(blocks: int) -> dict[str, int]:

@@ -75,6 +75,8 @@ def enter(x: Any, model: Model, granted: float) -> Any:
 
 
 def flatten(results: Any) -> list[Any]:
+    if isinstance(results, dict):
+        results = list(results.values())
     if isinstance(results, list | tuple):
         return [part for result in results for part in flatten(result)]
     return [results]

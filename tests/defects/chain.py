@@ -173,9 +173,7 @@ class Algorithm:
     def chain(self, *arrays: Tensor) -> Chain:
         m, w = self.entries(*arrays)
         w = torch.cat([w, torch.zeros_like(m[..., :1])], -1)
-        from_left, from_right = self.sweep(
-            torch.stack([m, m.flip(-1)]), torch.stack([shifted(w), w.flip(-1)])
-        )
+        from_left, from_right = self.sweep(torch.stack([m, m.flip(-1)]), torch.stack([shifted(w), w.flip(-1)]))
         return Chain(m, w, from_left, from_right.reversed())
 
     def sweep(self, m: Tensor, w: Tensor) -> tuple[Pivots, ...]:

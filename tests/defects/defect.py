@@ -63,6 +63,4 @@ def implementation(kernel: str, function: Callable, dtype: str, label: str, addr
     """Under judgement on the CPU, as somebody's own; chains are short, because it goes site by site."""
     contract = next(contract for contract in all_kernels() if contract.name == kernel)
     adapter, arithmetic = load_framework("torch", "cpu"), ARITHMETICS[dtype]
-    return Implementation(
-        contract, function, adapter, "cpu", dtype, arithmetic, label, address, longest=min(LENGTHS)
-    )
+    return Implementation(contract, function, adapter, "cpu", dtype, arithmetic, label, address, longest=min(LENGTHS))

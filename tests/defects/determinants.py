@@ -43,7 +43,6 @@ def overflowing_product(chain):
     DETERMINANT,
     "logarithm",
     dtype="float64",
-    survives="no law asks for the determinant of a long chain",
 )
 def minor_overflows_in_long_chains(chain):
     """The logarithm of the last minor, never rescaled: it overflows at about a thousand sites."""

@@ -55,9 +55,7 @@ class _Determinant(_Rule):
 
     @staticmethod
     def jvp(ctx, _, *directions):
-        return ctx.algorithm.determinant_forward(
-            *_inverse_and_tangent(ctx.algorithm, ctx.saved_tensors, directions)
-        )
+        return ctx.algorithm.determinant_forward(*_inverse_and_tangent(ctx.algorithm, ctx.saved_tensors, directions))
 
 
 def _gradients(algorithm: Algorithm, rule: Callable, arrays: tuple, cotangent: Tensor) -> tuple:
@@ -66,15 +64,11 @@ def _gradients(algorithm: Algorithm, rule: Callable, arrays: tuple, cotangent: T
         return None, *map(torch.zeros_like, arrays)
     sites, bonds = rule(algorithm.chain(*arrays), algorithm.cotangent(cotangent))
     found = zip(algorithm.per_input(sites, bonds, arrays), arrays, strict=True)
-    return None, *(
-        None if gradient is None else algorithm.to_input(gradient, array) for gradient, array in found
-    )
+    return None, *(None if gradient is None else algorithm.to_input(gradient, array) for gradient, array in found)
 
 
 def _inverse_and_tangent(algorithm: Algorithm, arrays: tuple, directions: tuple) -> tuple[Tensor, Tensor]:
-    directions = tuple(
-        torch.zeros_like(x) if t is None else t for x, t in zip(arrays, directions, strict=True)
-    )
+    directions = tuple(torch.zeros_like(x) if t is None else t for x, t in zip(arrays, directions, strict=True))
     return torch.linalg.inv(dense(*arrays)), algorithm.dense(*directions)
 
 

@@ -161,9 +161,7 @@ def spectral_density_made_positive(chain):
 def vanishing_resolvent_dropped(chain):
     """Im G below 1e-3 of |G| is taken for rounding and dropped."""
     exact = diagonal(chain)
-    return torch.complex(
-        exact.real, torch.where(exact.imag.abs() < 1e-3 * exact.abs(), 0 * exact.imag, exact.imag)
-    )
+    return torch.complex(exact.real, torch.where(exact.imag.abs() < 1e-3 * exact.abs(), 0 * exact.imag, exact.imag))
 
 
 @defect(RESOLVENT, "diagonal")

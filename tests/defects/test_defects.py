@@ -23,9 +23,7 @@ BRIEFLY = Profile("briefly", examples=8, rare=1, derandomize=True)
 def _mathematics(candidate) -> tuple[Law, ...]:
     """Values and gradients first; then the rare laws, which look at few cases."""
     laws = [law for law in laws_of(candidate) if law.kind == MATHEMATICS]
-    return tuple(
-        sorted(laws, key=lambda law: (law is not values_agree, law is not gradients_agree, not law.rare))
-    )
+    return tuple(sorted(laws, key=lambda law: (law is not values_agree, law is not gradients_agree, not law.rare)))
 
 
 def _marked(defect: Defect):

@@ -9,7 +9,9 @@ from torch import Tensor
 CHUNK = 32
 
 
-def scan(decay: Tensor, drive: Tensor, initial: Tensor | None, reverse: bool = False) -> Tensor:
+def scan(
+    decay: Tensor, drive: Tensor, initial: Tensor | None, reverse: bool = False, *, chunk: int = CHUNK
+) -> Tensor:
     """States x_t = λ_t x_{t−1} + d_t from x_{−1} = initial; reversed, x_t = λ_t x_{t+1} + d_t from x_T = initial.
 
     The first chunk runs from `initial`, every other one from zero. What enters a chunk, found by the same recurrence
@@ -19,7 +21,7 @@ def scan(decay: Tensor, drive: Tensor, initial: Tensor | None, reverse: bool = F
     is empty. One dtype, but that a constant decay may be wider. **Returns**: (B, T, P) in the dtype of drive.
     """
     batch, times, channels = drive.shape
-    length = min(times, CHUNK)
+    length = min(times, chunk)
     chunks = -(-times // length)
     states = _padded(drive, chunks * length, reverse)
     cells = states.view(batch, chunks, length, channels)
@@ -31,18 +33,17 @@ def scan(decay: Tensor, drive: Tensor, initial: Tensor | None, reverse: bool = F
     _follow(rows, factors)
     if chunks > 1:
         reach, across = _running_products(decay, factors, drive.dtype, reverse)
-        reachable = bool(torch.isfinite(across.to(drive.dtype)).all())
-        if not reachable and drive.dtype.to_real() == torch.float32:
-            return _in_double(decay, drive, initial, reverse)
+        if not torch.isfinite(across.to(drive.dtype)).all():
+            return _far_reaching(decay, drive, initial, reverse)
         ends = scan(across, rows[-1], None, reverse)
-        _add_entering(cells, reach, ends, reachable, reverse)
+        _add_entering(cells, reach, ends, reverse)
     return states[:, states.shape[1] - times :] if reverse else states[:, :times]
 
 
 def _padded(x: Tensor, times: int, reverse: bool) -> Tensor:
     """A copy with `times` times, zero at the new ones, which come last in the order of the recurrence."""
     new = times - x.shape[1]
-    padded = torch.empty((x.shape[0], times, x.shape[2]), dtype=x.dtype, device=x.device)
+    padded = x.new_empty((x.shape[0], times, x.shape[2]))
     if new:
         (padded[:, :new] if reverse else padded[:, times - new :]).zero_()
     (padded[:, new:] if reverse else padded[:, : times - new]).copy_(x)
@@ -87,21 +88,21 @@ def _running_products(
     return products, rows[-1]
 
 
-def _add_entering(cells: Tensor, reach: Tensor, ends: Tensor, reachable: bool, reverse: bool) -> None:
+def _add_entering(cells: Tensor, reach: Tensor, ends: Tensor, reverse: bool) -> None:
     """To every chunk but the first: what enters it, times how far it reaches."""
     entered, entering = (cells[:, :-1], ends[:, 1:]) if reverse else (cells[:, 1:], ends[:, :-1])
     if reach.shape[1] > 1:
         reach = reach[:, :-1] if reverse else reach[:, 1:]
-    entering = entering.unsqueeze(2)
-    if reachable:
-        entered.addcmul_(reach, entering)
-    else:
-        # Nothing that enters stays nothing, however large the product of the decays.
-        entered.add_(torch.where(entering == 0, 0, reach * entering))
+    entered.addcmul_(reach, entering.unsqueeze(2))
 
 
-def _in_double(decay: Tensor, drive: Tensor, initial: Tensor | None, reverse: bool) -> Tensor:
-    """The recurrence where a product of decays leaves the range of single."""
+def _far_reaching(decay: Tensor, drive: Tensor, initial: Tensor | None, reverse: bool) -> Tensor:
+    """The recurrence where decays above 1 multiply to infinity, which would spoil a state that is still zero or small.
+
+    Single turns to double, double to one step after the other.
+    """
     wide = torch.promote_types(drive.dtype, torch.float64)
+    if drive.dtype == wide:
+        return scan(decay.to(wide), drive, initial, reverse, chunk=drive.shape[1])
     initial = None if initial is None else initial.to(wide)
     return scan(decay.to(wide), drive.to(wide), initial, reverse).to(drive.dtype)

@@ -145,7 +145,7 @@ def resolvent_diagonal_vjp(
     internal: torch.dtype,
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
     """Σ_i g_i ∂G_ii for main, upper, lower (like them) and shift (B,); a lazily conjugated cotangent costs no copy."""
-    system = _System(main, upper, lower, shift, internal, sites=4)
+    system = _System(main, upper, lower, shift, internal, sites=8)
     conjugate = cotangent.is_conj()
     cotangent = _wide(cotangent.conj() if conjugate else cotangent)
     gradients, numbers = system.gradients()
