@@ -396,6 +396,8 @@ def _check_scan(decay: Tensor, drive: Tensor, initial: Tensor) -> torch.Size:
 
 
 def _joined(name: str, batch: torch.Size, own: torch.Size) -> torch.Size:
+    if batch == own or not own:
+        return batch
     try:
         return torch.broadcast_shapes(batch, own)
     except RuntimeError:

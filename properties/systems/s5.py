@@ -1,65 +1,185 @@
-"""The S5 row: kernels, inputs, bad inputs, empty cases, peers."""
+"""The S5 row: kernels, bad inputs, empty cases, peers."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
-from hypothesis import strategies as st
 
-from properties.inputs import STRUCTURES, fill
+from properties import s5_inputs as drawn
 from properties.kernel import BadInput, Case, Kernel, Peer
-from properties.laws import s5 as laws
+from properties.laws import s5 as time
+from properties.laws import s5_sets as sets
 from properties.laws.long_sequences import LONG_SEQUENCES
-from properties.state_spaces import (
-    FREQUENCIES,
-    MODULI,
-    PHASES,
-    REAL_PARTS,
-    STEPS,
-    decays,
-    eigenvalues,
-    sequence,
-    steps,
+from properties.laws.s5_companions import LAYER_COMPANIONS, SET_COMPANIONS, loss_and_its_gradient
+from properties.s5_inputs import Bucket
+
+SCAN = ("decay", "drive", "initial")
+LAYER = ("eigenvalues", "input_matrix", "output_matrix", "feedthrough", "step", "u", "initial")
+SET = ("eigenvalues", "input_matrix", "step")
+ONE_STEP = ("decay", "input_matrix", "output_matrix", "feedthrough", "state", "u")
+PAIRS = ("eigenvalues", "input_matrix", "output_matrix")
+
+
+def _zeros(dtype: str, bucket: Bucket, fill: Callable, kinds: tuple[str, ...], what: str, **changes) -> Case:
+    """An empty case is an ordinary one with an axis of length zero."""
+    case = drawn.make(replace(bucket, **changes), fill, kinds, 0, 0, dtype)
+    return replace(case, drawn=what)
+
+
+def _empty(
+    bucket: Bucket, fill: Callable, kinds: tuple[str, ...], **changes: dict
+) -> Callable[[str], tuple[Case, ...]]:
+    return lambda dtype: tuple(
+        _zeros(dtype, bucket, fill, kinds, what.replace("_", " "), **change) for what, change in changes.items()
+    )
+
+
+def _bad(
+    bucket: Bucket, fill: Callable, kinds: tuple[str, ...], names: tuple[str, ...]
+) -> Callable[[str, str, Callable], BadInput]:
+    """A maker of bad inputs: an ordinary case with one argument changed."""
+
+    def make(argument: str, what: str, change: Callable[[np.ndarray], np.ndarray]) -> BadInput:
+        def apply(case: Case):
+            inputs = list(drawn.make(bucket, fill, kinds, 0, case.seed, case.dtype).inputs)
+            inputs[names.index(argument)] = change(inputs[names.index(argument)])
+            return tuple(inputs), dict(bucket.options)
+
+        return BadInput(argument, what, apply)
+
+    return make
+
+
+def _bad_option(bucket: Bucket, fill: Callable, kinds: tuple[str, ...], option: str) -> BadInput:
+    def apply(case: Case):
+        return drawn.make(bucket, fill, kinds, 0, case.seed, case.dtype).inputs, {option: "no such"}
+
+    return BadInput(option, f"an unknown {option}", apply)
+
+
+def _longer(array: np.ndarray) -> np.ndarray:
+    return np.concatenate([array, array[..., -1:]], axis=-1)
+
+
+def _twice(array: np.ndarray) -> np.ndarray:
+    return np.stack([array, array])
+
+
+def _integers(array: np.ndarray) -> np.ndarray:
+    return np.ones(array.shape, dtype=np.int64)
+
+
+RUN = (drawn.RUNS[3], drawn.fill_run, ("contracting", "turning", "normal", "from a state"))
+SMALL_LAYER = (drawn.LAYERS[2], drawn.fill_layer, ("damped", "drawn", "usual", "normal", "normal", "from a state"))
+SMALL_SET = (drawn.SETS[0], drawn.fill_set, ("damped", "drawn", "usual", "normal"))
+SMALL_STEP = (drawn.ONE_STEPS[2], drawn.fill_step, ("contracting", "turning", "normal"))
+OUTPUT = (drawn.OUTPUTS[0], drawn.fill_outputs, ("normal",))
+PAIRED = (drawn.PAIRED_SETS[0], drawn.fill_pairs, ("normal", "unrelated halves"))
+
+bad_run, bad_layer = _bad(*RUN, SCAN), _bad(*SMALL_LAYER, LAYER)
+bad_set, bad_step = _bad(*SMALL_SET, SET), _bad(*SMALL_STEP, ONE_STEP)
+bad_output, bad_pairs = _bad(*OUTPUT, ("y",)), _bad(*PAIRED, PAIRS)
+
+KERNELS = (
+    Kernel(
+        "s5.scan",
+        inputs=drawn.runs,
+        core=(2, 2, 1),  # a constant decay has one axis less, and no batch
+        laws=(*time.TIME, time.constant_decay, *LONG_SEQUENCES),
+        refuses=(
+            bad_run("decay", "a decay with more states than the drive", _longer),
+            bad_run("decay", "a decay for another number of times", lambda x: x[..., :-1, :]),
+            bad_run("drive", "a drive without time", lambda x: x[0, 0]),
+            bad_run("drive", "integers as drive", _integers),
+            bad_run("initial", "an initial state with more states than the drive", _longer),
+            bad_run("initial", "batch axes that do not broadcast", lambda x: np.ones((3, x.shape[-1]))),
+        ),
+        empty=_empty(
+            *RUN,
+            no_time={"times": 0},
+            no_state={"states": 0},
+            no_batch={"batch": (0,), "initial": ()},
+            no_time_and_a_constant_decay={"times": 0, "varying": None},
+        ),
+        peers=(
+            Peer("jax.lax.associative_scan", "jax", "impl.libraries.s5:jax_associative_scan", longest=1_000_000),
+            Peer("scipy.signal.lfilter", "numpy", "impl.libraries.s5:scipy_lfilter", longest=1_000_000),
+        ),
+        arguments=SCAN,
+    ),
+    Kernel(
+        "s5.apply",
+        inputs=drawn.layers,
+        core=(1, 2, 2, 1, 1, 2, 1),
+        laws=(*time.TIME, sets.symmetric_set, sets.imaginary_gradients, *LAYER_COMPANIONS),
+        refuses=(
+            bad_layer("eigenvalues", "two sets of eigenvalues", _twice),
+            bad_layer("input_matrix", "an input matrix with rows for other states", _twice),
+            bad_layer("output_matrix", "an output matrix that is transposed", lambda x: x.T),
+            bad_layer("feedthrough", "a feedthrough matrix", np.diag),
+            bad_layer("step", "a step for another number of states", _longer),
+            bad_layer("u", "an input without time", lambda x: x[0, 0]),
+            bad_layer("u", "a complex input", lambda x: x + 1j),
+            bad_layer("initial", "an initial state with too many states", _longer),
+            _bad_option(*SMALL_LAYER, "method"),
+            _bad_option(*SMALL_LAYER, "pairs"),
+        ),
+        empty=_empty(
+            *SMALL_LAYER, no_time={"times": 0}, no_state={"states": 0}, no_batch={"batch": (0,), "initial": ()}
+        ),
+        peers=(Peer("s5-pytorch", "torch", "impl.libraries.s5:s5_pytorch"),),
+        arguments=LAYER,
+    ),
+    Kernel(
+        "s5.discretize",
+        inputs=drawn.sets,
+        core=(1, 2, 1),
+        laws=(*sets.DISCRETIZATION, *SET_COMPANIONS),
+        refuses=(
+            bad_set("eigenvalues", "two sets of eigenvalues", _twice),
+            bad_set("input_matrix", "an input matrix with rows for other states", _twice),
+            bad_set("step", "a single step", lambda x: x[0]),
+            bad_set("step", "complex steps", lambda x: x + 1j),
+            _bad_option(*SMALL_SET, "method"),
+        ),
+        empty=_empty(*SMALL_SET, no_state={"states": 0}, no_channel={"channels": 0}),
+        arguments=SET,
+    ),
+    Kernel(
+        "s5.step",
+        inputs=drawn.one_steps,
+        core=(1, 2, 2, 1, 1, 1),
+        refuses=(
+            bad_step("decay", "decays that vary", _twice),
+            bad_step("input_matrix", "an input matrix with rows for other states", _twice),
+            bad_step("output_matrix", "an output matrix that is transposed", lambda x: x.T),
+            bad_step("feedthrough", "a feedthrough matrix", np.diag),
+            bad_step("state", "a state with too many states", _longer),
+            bad_step("u", "an input with too many channels", _longer),
+        ),
+        empty=_empty(*SMALL_STEP, no_state={"states": 0}, no_batch={"batch": (0,), "initial": ()}),
+        arguments=ONE_STEP,
+    ),
+    Kernel(
+        "s5.imaginary_penalty",
+        inputs=drawn.outputs,
+        core=(0,),  # a mean over the batch: no rows of their own
+        laws=(sets.positivity, sets.real_outputs_are_free, sets.real_part_is_ignored),
+        refuses=(bad_output("y", "a scalar output", lambda x: x[0, 0]), bad_output("y", "integers", _integers)),
+        empty=_empty(*OUTPUT, no_time={"times": 0}, no_channel={"channels": 0}),
+        arguments=("y",),
+    ),
+    Kernel(
+        "s5.conjugate_symmetry_penalty",
+        inputs=drawn.paired_sets,
+        core=(1, 2, 2),
+        laws=(sets.positivity, sets.symmetry_is_free, loss_and_its_gradient),
+        refuses=(
+            bad_pairs("eigenvalues", "an odd set", _longer),
+            bad_pairs("input_matrix", "an input matrix that is transposed", lambda x: x[:1]),
+            bad_pairs("output_matrix", "an output matrix for half the states", lambda x: x[:, :1]),
+        ),
+        empty=_empty(*PAIRED, no_state={"states": 0}, no_channel={"channels": 0}),
+        arguments=PAIRS,
+    ),
 )
-
-SCALES = {"float32": (-30, 30), "float64": (-200, 200)}
-NO_OPTIONS: Mapping[str, Any] = {}
-BILINEAR, FULL = {"method": "bilinear"}, {"pairs": "full"}
-WEIGHTED = {"weight": 2.0**-10}
-
-
-@dataclass(frozen=True)
-class Run:
-    """Shapes of one scan: few, so that a compiling framework compiles a bounded number of times."""
-
-    times: int
-    states: int
-    batch: tuple[int, ...] = ()
-    initial: tuple[int, ...] = ()
-    varying: tuple[int, ...] | None = None  # batch axes of a decay that varies in time
-    complex_decay: bool = True
-
-
-RUNS = (
-    Run(5, 3),
-    Run(1, 1),
-    Run(2, 2, batch=(3,), initial=(3,)),
-    Run(17, 4, batch=(2,), initial=(2,), varying=()),
-    Run(5, 8, batch=(2, 1), initial=(3,), varying=(2, 3)),
-    Run(17, 3, batch=(2,), complex_decay=False),
-    Run(64, 2, varying=()),
-    Run(100, 1),
-)
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Shapes and options of one layer; a full set has an even number of states."""
-
-    times: int
-    states: int
-    channels: int
-    batch: tuple[int, ...] = ()
-    initial: tuple[int, ...] = ()
-    options: Mapping[str, Any] = replace  # type: ignore[assignment]

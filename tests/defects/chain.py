@@ -101,8 +101,10 @@ def gradient(chain: Chain, cotangent: Tensor) -> tuple[Tensor, Tensor]:
     (_, w, left, right), beyond, determinant = chain, chain.beyond, chain.determinant
     from_left = gathered(left, shifted(w), cotangent)
     from_right = after(gathered(right.reversed(), w.flip(-1), cotangent.flip(-1)).flip(-1), 0)
-    sites = -(from_left * beyond.p**2 + w * from_right * left.q**2) / determinant**2
-    return sites, (from_left * beyond.p * beyond.q + from_right * left.p * left.q) / determinant**2
+    # Divided one by one: the square of the determinant may underflow where the gradient does not.
+    from_left, from_right = from_left / determinant, from_right / determinant
+    p, q = beyond.p / determinant, left.q / determinant
+    return -(from_left * beyond.p * p + w * from_right * left.q * q), from_left * beyond.q * p + from_right * left.p * q
 
 
 def determinant_gradient(chain: Chain, cotangent: Tensor) -> tuple[Tensor, Tensor]:
