@@ -99,10 +99,10 @@ def vacuous(expected: Sequence[Gauged], unit: float) -> bool:
 
 def vacuous_share(expected: Sequence[Gauged]) -> float:
     """Share of elements whose gauge is infinite or not smaller than the output's root mean square."""
-    blunt = total = 0
+    blunt, total = 0, 0
     for judged in expected:
         size = np.sqrt(np.mean(np.abs(judged.value) ** 2)) if judged.value.size else 0.0
-        blunt += np.count_nonzero(np.isinf(judged.tolerance) | ((judged.tolerance >= size) & (size > 0)))
+        blunt += int(np.count_nonzero(np.isinf(judged.tolerance) | ((judged.tolerance >= size) & (size > 0))))
         total += judged.value.size
     return blunt / max(total, 1)
 

@@ -1,5 +1,6 @@
 """The text of a failure: which law, where, how wrong, against what baseline, and how to see it again."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,32 +41,29 @@ def baseline(implementation: Implementation, case: Case) -> list[str]:
     try:
         with np.errstate(all="ignore"):
             outputs = implementation.kernel.reference(*arrays, **case.options)
-    except (np.linalg.LinAlgError, TypeError) as error:
-        return [f"none: plain {implementation.dtype} NumPy fails on this input ({error})"]
+    except (np.linalg.LinAlgError, TypeError) as failure:
+        return [f"none: plain {implementation.dtype} NumPy fails on this input ({failure})"]
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     expected = implementation.expected(case)
     error = max(
         (float(ratios(o, e, implementation.metric).max(initial=0)) for o, e in zip(outputs, expected, strict=True)),
         default=0.0,
     )
-    judgement = (
-        "the input is well posed: the implementation is wrong" if error <= 1 else "the input is hard for this dtype"
-    )
+    judgement = "the input is well posed: the implementation is wrong" if error <= 1 else "the input is hard here"
     return [f"plain {implementation.dtype} NumPy errs by {error:.3g} gauges on this input: {judgement}"]
 
 
 def fitting_arithmetic(law: Law, implementation: Implementation, case: Case) -> str:
     """The strongest weaker arithmetic under which the law would have held on this case."""
     declared = implementation.arithmetic.name
-    for arithmetic in weaker(implementation.arithmetic):
+    tried = weaker(implementation.arithmetic)
+    for arithmetic in tried:
         if _holds(law, implementation, case, arithmetic):
             return f"falsified as {declared}; this case would hold as {arithmetic.name}"
-    return f"falsified as {declared}, and in every weaker arithmetic known ({len(weaker(implementation.arithmetic))} tried)"
+    return f"falsified as {declared}, and in every weaker arithmetic known ({len(tried)} tried)"
 
 
 def _holds(law: Law, implementation: Implementation, case: Case, arithmetic: Arithmetic) -> bool:
-    from dataclasses import replace
-
     try:
         law(replace(implementation, arithmetic=arithmetic), case)
     except Falsified:

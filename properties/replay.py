@@ -60,7 +60,7 @@ def write_replay(folder: Path, law: Law, implementation: Implementation, case: C
         "seed": case.seed,
         "drawn": case.drawn,
     }
-    arrays = {f"input_{i}": array for i, array in enumerate(case.inputs)}
+    arrays: dict[str, Any] = {f"input_{i}": array for i, array in enumerate(case.inputs)}
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
         np.savez_compressed(file, header=np.array(json.dumps(header)), **arrays)

@@ -177,7 +177,8 @@ def _row(group: Sequence[Verdict]) -> list[str]:
 def _finding(verdict: Verdict) -> str:
     who = f"{verdict.implementation} [{verdict.framework} {verdict.device}, {verdict.arithmetic}]".replace("[", r"\[")
     weight = "" if verdict.counts else " (manners)"
-    return f"[{_STYLE[verdict.status]}]{verdict.status}[/]: {verdict.kernel}, {verdict.law}{weight}: {who}: {verdict.reason}"
+    status = f"[{_STYLE[verdict.status]}]{verdict.status}[/]"
+    return f"{status}: {verdict.kernel}, {verdict.law}{weight}: {who}: {verdict.reason}"
 
 
 def _not_claimed(verdicts: Sequence[Verdict]) -> dict[tuple[str, str], list[str]]:

@@ -52,23 +52,27 @@ def s5_pytorch(
 ):  # fmt: skip
     """`discretize_zoh` or `discretize_bilinear`, and `apply_ssm` on every sequence, of s5-pytorch.
 
-    It reads out Re(C x): C enters twice for a kept half; it has no complex output.
+    It reads out Re(C x): C enters twice for a kept half, and −iC as well for the imaginary part of a full set.
     """
     if importlib.util.find_spec("s5") is None:
         raise NotImplementedError("s5-pytorch is not installed: python -m pip install s5-pytorch")
-    if pairs != "half":
-        raise NotImplementedError("s5-pytorch reads out the real part only")
     import torch
     from s5.s5_model import apply_ssm, discretize_bilinear, discretize_zoh
 
-    discretizer = {"zoh": discretize_zoh, "bilinear": discretize_bilinear}[method]
-    decay, discrete = discretizer(eigenvalues, input_matrix, step)
+    decay, discrete = {"zoh": discretize_zoh, "bilinear": discretize_bilinear}[method](eigenvalues, input_matrix, step)
     batch = torch.broadcast_shapes(u.shape[:-2], initial.shape[:-1])
-    sequences = u.expand(*batch, *u.shape[-2:]).reshape(-1, *u.shape[-2:])
-    starts = initial.expand(*batch, -1).reshape(-1, initial.shape[-1])
-    found = [
-        apply_ssm(decay, discrete, 2 * output_matrix, feedthrough, sequence, start)
-        for sequence, start in zip(sequences, starts, strict=True)
-    ]
-    y, final = (torch.stack(parts) for parts in zip(*found, strict=True))
-    return y.reshape(*batch, *y.shape[1:]), final.reshape(*batch, -1)
+
+    def read(matrix, through):
+        found = [
+            apply_ssm(
+                decay, discrete, matrix, through, u.expand(*batch, *u.shape[-2:])[at], initial.expand(*batch, -1)[at]
+            )
+            for at in np.ndindex(*batch)
+        ]
+        y, final = (torch.stack(parts) for parts in zip(*found, strict=True))
+        return y.reshape(*batch, *u.shape[-2:]), final.reshape(*batch, -1)
+
+    if pairs == "half":
+        return read(2 * output_matrix, feedthrough)
+    (real, final), (imaginary, _) = read(output_matrix, feedthrough), read(-1j * output_matrix, 0 * feedthrough)
+    return torch.complex(real, imaginary), final

@@ -1,0 +1,1 @@
+"""Triton kernels that the PyTorch and the JAX implementations share."""

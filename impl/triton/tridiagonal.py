@@ -8,13 +8,16 @@ s_i = (p_i, lower_i p_{i-1}), r_i = (x_i, -upper_{i-1} x_{i+1}), r_{i+1} s_i = d
 
 Both are homogeneous in s and r: rescaling them changes nothing, and a vanishing pivot p_i is nothing special. One
 product of M's serves both directions. A lane owns segments x SITES consecutive sites, a program LANES lanes of CHAINS
-chains; lanes meet in an associative scan of 2x2 matrices, blocks of one chain in `carry`.
+chains; lanes meet in an associative scan of 2x2 matrices, the blocks of one chain in `block_states`.
 """
+
+# ruff: noqa: RUF005 (Triton compiles a + (b,), not (*a, b))
 
 from typing import NamedTuple
 
 import triton
 import triton.language as tl
+
 
 class Plan(NamedTuple):
     """How sites are dealt out: `lanes` lanes of segments·sites sites make a block, `chains` chains a program."""
@@ -32,12 +35,12 @@ class Plan(NamedTuple):
 
 
 def plan(batch: int, length: int, sites: int) -> Plan:
-    """Few long lanes make the scan between lanes cheap; but what is in flight is read twice and should stay in the L2 cache.
+    """Few long lanes make the scan between lanes cheap; but sites in flight are read twice and should stay in L2.
 
-    132 multiprocessors with 640 lanes each and 32 sites a lane hold 32 MB of a real system in float32, so 32 sites is
-    the most; problems under 2^21 sites take 16, for more lanes. Chains of at most 64 sites need no scan: a lane for each.
-    Short chains share a program of 64 lanes. A chain of many blocks takes 64 lanes a block, because Triton's scan walks
-    the warps of a program one by one.
+    132 multiprocessors with 640 lanes each and 32 sites a lane hold 32 MB of a real system in float32, so 32 sites
+    is the most; problems under 2^21 sites take 16, for more lanes. Chains of at most 64 sites need no scan: a lane
+    for each. Short chains share a program of 64 lanes. A chain of many blocks takes 64 lanes a block, because
+    Triton's scan walks the warps of a program one by one.
     """
     span = 32 if batch * length > 1 << 21 else 16
     for lanes in (1, 8, 64, 128, 256):
@@ -54,9 +57,10 @@ def across(blocks: int) -> dict[str, int]:
 
 # Sizes and strides: one compiled kernel serves them all.
 SIZES = [
-    "chains", "n", "blocks", "segments", "main_stride", "upper_stride", "lower_stride", "shift_stride", "cotangent_stride",
-    "main_total", "upper_total", "lower_total", "cotangent_total", "main_plane", "upper_plane", "lower_plane",
-    "shift_plane", "cotangent_plane", "result_plane", "gradient_plane", "off_plane",
+    "chains", "n", "blocks", "segments", "main_stride", "upper_stride", "lower_stride",
+    "shift_stride", "cotangent_stride", "main_total", "upper_total", "lower_total",
+    "cotangent_total", "main_plane", "upper_plane", "lower_plane", "shift_plane",
+    "cotangent_plane", "result_plane", "gradient_plane", "off_plane",
 ]  # fmt: skip
 
 
@@ -72,7 +76,7 @@ def times(ar, ai, br, bi, REAL: tl.constexpr):
 @triton.jit
 def power_of_two(size, DTYPE: tl.constexpr):
     """2^-e for size = f 2^e, 1 <= f < 2: an exact scale, from the exponent bits alone."""
-    if DTYPE == tl.float32:
+    if DTYPE == tl.float32:  # noqa: SIM300
         exponent = size.to(tl.int32, bitcast=True) & 0x7F800000
         return (0x7F000000 - exponent).to(tl.float32, bitcast=True)
     else:
@@ -177,7 +181,7 @@ def after(ar, ai, br, bi, cr, ci, dr, di):
 
 @triton.jit
 def vectors(ptr, relative, below, above, COUNT: tl.constexpr, WIDTH: tl.constexpr, DTYPE: tl.constexpr):
-    """COUNT consecutive 16-byte vectors of every lane from vector `relative` of its row at ptr, as a flat tuple of numbers.
+    """COUNT consecutive 16-byte vectors of every lane from vector `relative` of its row at ptr, as a flat tuple.
 
     Only vectors of index below <= index < above are read. All but ptr are 32 bits wide, and later vectors differ from
     the first by a constant: both keep the address arithmetic small beside the few operations a site costs.
@@ -275,7 +279,7 @@ def window(ptr, plane, row, relative, total, KIND: tl.constexpr, BITS: tl.conste
 
 @triton.jit
 def lanes_of(blocks, chains, span, rerun: tl.constexpr, CHAINS: tl.constexpr, LANES: tl.constexpr):
-    """This program's block, its chains (CHAINS, 1), those chains or the last one, and the first site of each lane (1, LANES).
+    """This program's block, its chains (CHAINS, 1), these within range, which exist, and each lane's first site.
 
     A rerun takes the programs in reverse order: what the pass before it read last is still in the cache.
     """
@@ -290,7 +294,7 @@ def lanes_of(blocks, chains, span, rerun: tl.constexpr, CHAINS: tl.constexpr, LA
 def sites(system, strides, totals, planes, chain, start, relative, left, z, MAIN: tl.constexpr, OFF: tl.constexpr,
           BITS: tl.constexpr, MAIN_AT: tl.constexpr, OFF_AT: tl.constexpr, EVEN: tl.constexpr, SITES: tl.constexpr,
           DTYPE: tl.constexpr):  # fmt: skip
-    """m, upper_{i-1} and lower_i of SITES sites of each lane; beyond the chain M = [[1, 0], [0, 0]], which changes nothing.
+    """m, upper_{i-1} and lower_i of SITES sites of each lane; M = [[1, 0], [0, 0]], neutral, beyond the chain.
 
     `left` is how many sites the chain still has at the block's start; EVEN: the blocks fill the chain exactly.
     """
@@ -364,7 +368,7 @@ def unit(v):
 
 @triton.jit
 def boundary_states(t, s, r):
-    """The column that enters each lane from the left and the row from the right, from its product and the block's own."""
+    """The column that enters each lane from the left and the row from the right; s and r enter the block."""
     if t[0].shape[1] == 1:
         return unit(s), unit(r)
     else:
@@ -544,7 +548,7 @@ def block_product(
 ):  # fmt: skip
     """The normalised product of the M of every block: eight planes (chains·blocks)."""
     span = segments * SITES
-    block, own, chain, alive, relative = lanes_of(blocks, chains, span, False, CHAINS, LANES)
+    block, own, chain, _, relative = lanes_of(blocks, chains, span, False, CHAINS, LANES)
     start = block.to(tl.int64) * (LANES * span)
     left = tl.minimum(n - start, LANES * span + 1).to(tl.int32)
     z = shift_of(shift, shift_plane, shift_stride, chain, SHIFT, DTYPE)
@@ -580,9 +584,12 @@ def first_lane(v):
 @triton.jit(do_not_specialize=SIZES)
 def block_states(
     product_in,
-    chains, blocks,
-    column_out, row_out,
-    DTYPE: tl.constexpr, LANES: tl.constexpr,
+    chains,
+    blocks,
+    column_out,
+    row_out,
+    DTYPE: tl.constexpr,
+    LANES: tl.constexpr,
 ):
     """The states that enter every block of a chain from either side; one program a chain, LANES blocks at a time."""
     total = chains * blocks
@@ -627,9 +634,12 @@ def emit(ptr, block, blocks, total, v):
 @triton.jit(do_not_specialize=SIZES)
 def block_inhomogeneities(
     map_in,
-    chains, blocks,
-    right_out, left_out,
-    DTYPE: tl.constexpr, LANES: tl.constexpr,
+    chains,
+    blocks,
+    right_out,
+    left_out,
+    DTYPE: tl.constexpr,
+    LANES: tl.constexpr,
 ):
     """What the adjoint recursions bring into every block: from the right (map planes 0-3), from the left (4-7)."""
     total = chains * blocks
@@ -694,7 +704,7 @@ def resolvent_diagonal(
     BITS: tl.constexpr, MAIN_AT: tl.constexpr, OFF_AT: tl.constexpr, EVEN: tl.constexpr, ROUND: tl.constexpr,
     CARRY: tl.constexpr, DTYPE: tl.constexpr, CHAINS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
 ):  # fmt: skip
-    """G of every site; or, with a COTANGENT c of each chain, the gradient of log det: c (H - shift)^-1 on the three diagonals.
+    """G of every site; or, with a COTANGENT c of each chain, the gradient of log det: c G on the three diagonals.
 
     CARRY: column_carry and row_carry hold four planes (chains·blocks) of the states that enter each block.
     """
@@ -783,7 +793,7 @@ def log_determinant(
     end: four planes (chains·blocks).
     """
     span = segments * SITES
-    block, own, chain, alive, relative = lanes_of(blocks, chains, span, False, CHAINS, LANES)
+    block, own, chain, _, relative = lanes_of(blocks, chains, span, False, CHAINS, LANES)
     start = block.to(tl.int64) * (LANES * span)
     left = tl.minimum(n - start, LANES * span + 1).to(tl.int32)
     z = shift_of(shift, shift_plane, shift_stride, chain, SHIFT, DTYPE)
@@ -828,7 +838,7 @@ def log_determinant(
 @triton.jit
 def binary_exponent(size, DTYPE: tl.constexpr):
     """e for size = f 2^e, 1 <= f < 2."""
-    if DTYPE == tl.float32:
+    if DTYPE == tl.float32:  # noqa: SIM300
         return (size.to(tl.int32, bitcast=True) >> 23) - 127
     else:
         return ((size.to(tl.int64, bitcast=True) >> 52) - 1023).to(tl.int32)
@@ -852,7 +862,7 @@ def turn(ar, ai, br, bi):
 def adjoint_segment(s, rows, sizes, data, g, V, REAL: tl.constexpr, SITES: tl.constexpr, DTYPE: tl.constexpr):
     """One segment from left to right: what both adjoint recursions need of its states.
 
-    With everything scaled to norm one (c_i of the columns, k_i of the rows) the adjoint recursions read, free of pivots,
+    With columns and rows scaled to norm one (by c_i and k_i) the adjoint recursions read, free of pivots,
 
         Λ_i = -g_i (x_{i+1}/Δ_i)² + lower_i c_i² Υ_{i+1},    Υ_i = upper_{i-1} Λ_i    (right to left),
         M_i = -g_i (p_{i-1}/Δ_i)² + upper_{i-1} k_i² V_{i-1},    V_i = lower_i M_i    (left to right),
@@ -890,7 +900,7 @@ def adjoint_segment(s, rows, sizes, data, g, V, REAL: tl.constexpr, SITES: tl.co
 
 @triton.jit
 def unit_rows(row, data, REAL: tl.constexpr, SITES: tl.constexpr):
-    """The rows of norm one that enter the sites of a segment, last site first, and the row that leaves; the factors k_i."""
+    """The rows of norm one that enter the sites of a segment, last site first, and leave it; the factors k_i."""
     rows, sizes = (row,), ()
     for j in tl.static_range(SITES):
         row = step_row(row, data, SITES - 1 - j, REAL)
@@ -1037,7 +1047,8 @@ def resolvent_diagonal_vjp(
                 # upper_{i-1}: -p_{i-1} q_{i-1} Λ_i - k_i x_i x_{i+1} V_{i-1}
                 ar, ai = times(qr, qi, columns[4 * j + 2], columns[4 * j + 3], False)
                 ar, ai = times(ar, ai, lr, li, False)
-                br, bi = times(rows[SITES - j][0] * sizes[SITES - 1 - j], rows[SITES - j][1] * sizes[SITES - 1 - j], row[0], row[1], False)
+                k_i = sizes[SITES - 1 - j]
+                br, bi = times(rows[SITES - j][0] * k_i, rows[SITES - j][1] * k_i, row[0], row[1], False)
                 br, bi = times(br, bi, inflow[4 * j], inflow[4 * j + 1], False)
                 ure, uim = (-ar - br,) + ure, (-ai - bi,) + uim
                 ur, ui = times(data[6 * j + 2], data[6 * j + 3], lr, li, REAL)

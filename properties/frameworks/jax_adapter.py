@@ -18,7 +18,7 @@ from properties.frameworks import as_outputs
 from properties.law import NotClaimed
 
 jax.config.update("jax_enable_x64", True)
-if not jax.config.jax_compilation_cache_dir:
+if not jax.config.values.get("jax_compilation_cache_dir"):
     _CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "gaugeblock" / "jax"
     jax.config.update("jax_compilation_cache_dir", str(_CACHE))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)

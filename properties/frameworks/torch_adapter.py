@@ -18,7 +18,7 @@ class TorchAdapter:
     name = "torch"
 
     def versions(self) -> dict[str, str]:
-        found = {"torch": torch.__version__}
+        found = {"torch": str(torch.__version__)}
         if importlib.util.find_spec("triton"):
             import triton
 

@@ -9,16 +9,19 @@ the unit roundoff, granted = 3u for an input and μ u for a complex product, mod
 time. The bound is a recurrence itself and runs in O(T), channel by channel, in compiled code.
 """
 
+from dataclasses import replace
+
 import numpy as np
 from scipy.signal import lfilter
 
 from properties.comparison import compare
 from properties.kernel import Case, Implementation
 from properties.law import law
-from reference.numbers import Arithmetic, Gauged, gauge
+from reference.numbers import ARITHMETICS, Arithmetic, Gauged, gauge
 from reference.numbers.arithmetic import DEVIATIONS
 from reference.numbers.constants import ELEMENTWISE
 
+JUDGE = replace(ARITHMETICS["float64"], input=0.0)
 LENGTHS = (100_003, 1_000_000)
 MEMORIES = (1, 30, 1_000, 10_000)  # 1/(1 − |λ|) of the four states
 
@@ -42,15 +45,20 @@ def recurrence(decay: np.ndarray, drive: np.ndarray, initial: np.ndarray) -> np.
 
 
 def running_bound(
-    decay: np.ndarray, drive: np.ndarray, initial: np.ndarray, states: np.ndarray, arithmetic: Arithmetic,
-    inherited: np.ndarray | float = 0.0,
+    decay: np.ndarray, drive: np.ndarray, initial: np.ndarray, states: np.ndarray, arithmetic: Arithmetic
 ) -> np.ndarray:  # fmt: skip
-    """e_t above, with what the drive inherits besides; shapes (T, P)."""
+    """e_t above, (T, P), and that of the judging recurrence itself."""
+    return _error(decay, drive, initial, states, arithmetic) + _error(decay, drive, initial, states, JUDGE)
+
+
+def _error(
+    decay: np.ndarray, drive: np.ndarray, initial: np.ndarray, states: np.ndarray, arithmetic: Arithmetic
+) -> np.ndarray:  # fmt: skip
     unit = arithmetic.elementwise
     granted = DEVIATIONS * arithmetic.input
     per_product = granted + ELEMENTWISE["multiply"].complex * unit
     before = np.concatenate([initial[None], states[:-1]])
-    own = per_product * np.abs(decay * before) + granted * np.abs(drive) + unit * np.abs(states) + inherited
+    own = per_product * np.abs(decay * before) + granted * np.abs(drive) + unit * np.abs(states)
     first = granted * np.abs(initial)
     return recurrence(np.abs(decay) * (1 + per_product), own, first) + arithmetic.output * np.abs(states)
 

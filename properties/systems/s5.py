@@ -13,6 +13,7 @@ from properties.laws.long_sequences import LONG_SEQUENCES
 from properties.laws.s5_companions import LAYER_COMPANIONS, SET_COMPANIONS, loss_and_its_gradient
 from properties.s5_inputs import Bucket
 
+WHOLE = 6  # twice the axes of any y: a mean over the batch has no rows
 SCAN = ("decay", "drive", "initial")
 LAYER = ("eigenvalues", "input_matrix", "output_matrix", "feedthrough", "step", "u", "initial")
 SET = ("eigenvalues", "input_matrix", "step")
@@ -67,6 +68,10 @@ def _twice(array: np.ndarray) -> np.ndarray:
 
 def _integers(array: np.ndarray) -> np.ndarray:
     return np.ones(array.shape, dtype=np.int64)
+
+
+def _odd_set(case: Case):
+    return (np.ones(3) + 0j, np.ones((3, 2)) + 0j, np.ones((2, 3)) + 0j), {}
 
 
 RUN = (drawn.RUNS[3], drawn.fill_run, ("contracting", "turning", "normal", "from a state"))
@@ -127,7 +132,6 @@ KERNELS = (
         empty=_empty(
             *SMALL_LAYER, no_time={"times": 0}, no_state={"states": 0}, no_batch={"batch": (0,), "initial": ()}
         ),
-        peers=(Peer("s5-pytorch", "torch", "impl.libraries.s5:s5_pytorch"),),
         arguments=LAYER,
     ),
     Kernel(
@@ -163,7 +167,7 @@ KERNELS = (
     Kernel(
         "s5.imaginary_penalty",
         inputs=drawn.outputs,
-        core=(0,),  # a mean over the batch: no rows of their own
+        core=(WHOLE,),
         laws=(sets.positivity, sets.real_outputs_are_free, sets.real_part_is_ignored),
         refuses=(bad_output("y", "a scalar output", lambda x: x[0, 0]), bad_output("y", "integers", _integers)),
         empty=_empty(*OUTPUT, no_time={"times": 0}, no_channel={"channels": 0}),
@@ -175,8 +179,9 @@ KERNELS = (
         core=(1, 2, 2),
         laws=(sets.positivity, sets.symmetry_is_free, loss_and_its_gradient),
         refuses=(
-            bad_pairs("eigenvalues", "an odd set", _longer),
-            bad_pairs("input_matrix", "an input matrix that is transposed", lambda x: x[:1]),
+            BadInput("eigenvalues", "an odd set", _odd_set),
+            bad_pairs("eigenvalues", "two sets of eigenvalues", _twice),
+            bad_pairs("input_matrix", "an input matrix for half the states", lambda x: x[:1]),
             bad_pairs("output_matrix", "an output matrix for half the states", lambda x: x[:, :1]),
         ),
         empty=_empty(*PAIRED, no_state={"states": 0}, no_channel={"channels": 0}),

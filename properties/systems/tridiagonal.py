@@ -69,7 +69,7 @@ def fill_case(
 
 def _vanishing(main: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Zero at the first site and at some others, so that leading pivots vanish while the resolvent does not."""
-    kept = random.random(main.shape[-1]) < 0.5
+    kept: np.ndarray = random.random(main.shape[-1]) < 0.5
     kept[0], kept[-1] = main.shape[-1] == 1, True
     return kept * (main + np.sign(main.real) + (main == 0))
 
@@ -88,7 +88,7 @@ STRUCTURE_PAIRS = tuple(itertools.product(STRUCTURES, STRUCTURES))
 def cases(draw, dtype: str) -> Case:
     """Shape bucket, kind, structures, scale, broadening and a seed.
 
-    Only the seed is an integer: Hypothesis likes to repeat one draw in another of its kind, which would make cases alike.
+    Only the seed is an integer: Hypothesis likes to repeat one draw in another of its kind, and cases would be alike.
     """
     bucket = draw(st.sampled_from(BUCKETS))
     kind = draw(st.sampled_from(KINDS))

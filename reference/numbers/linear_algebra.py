@@ -4,7 +4,7 @@ A' = A + E with |E| ≤ D elementwise. With G = A⁻¹ and X = |G| D of spectral
 |A'⁻¹ − G| ≤ (I − X)⁻¹ X |G|.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import scipy.linalg
@@ -163,7 +163,7 @@ def svd(matrix: Bounded, full_matrices: bool = True, compute_uv: bool = True) ->
 
 
 @rule(np.linalg.eigvalsh)
-def eigvalsh(matrix: Bounded, UPLO: str = "L") -> Bounded:
+def eigvalsh(matrix: Bounded, UPLO: Literal["L", "U"] = "L") -> Bounded:
     """Weyl: |δλ| ≤ ‖E‖₂ ≤ ‖D‖_F for a Hermitian matrix, with a norm-backward-stable algorithm, as for `svd`."""
     model = matrix.model
     values = np.linalg.eigvalsh(matrix.value, UPLO)

@@ -7,7 +7,6 @@ import numpy as np
 from hypothesis import strategies as st
 
 from properties.catalogue import brought, shipped
-from properties.inputs import STRUCTURES
 from properties.judge import judge
 from properties.kernel import Case, Implementation
 from properties.law import Law
@@ -15,7 +14,7 @@ from properties.laws.long_chains import long_chain_gradients, long_chain_values
 from properties.laws.universal import gradients_agree, values_agree
 from properties.profiles import PROFILES
 from properties.systems import kernels_matching
-from properties.systems.tridiagonal import KINDS, SCALES, Bucket, fill_case
+from properties.systems.tridiagonal import BROADENINGS, KINDS, SCALES, STRUCTURE_PAIRS, Bucket, fill_case
 from properties.verdict import HOLDS
 from tests.benchmarks.peers import PEERS
 from tests.benchmarks.rows import DTYPE, RESOLVENT, SHIPPED, Row
@@ -32,9 +31,9 @@ def judged_cases(dtype: str) -> st.SearchStrategy[Case]:
         fill_case,
         st.just(JUDGED_SHAPE),
         st.sampled_from(KINDS),
-        st.tuples(*[st.sampled_from(tuple(STRUCTURES))] * 2),
-        st.integers(*SCALES[dtype]),
-        st.integers(-10, 2).map(lambda exponent: 2.0**exponent),
+        st.sampled_from(STRUCTURE_PAIRS),
+        st.sampled_from(SCALES[dtype]),
+        st.sampled_from(BROADENINGS),
         st.integers(0, 2**32 - 1),
         st.just(dtype),
     )

@@ -38,7 +38,7 @@ def test_gradient_is_certified(name, case):
 
 
 def certify(function, inputs):
-    """Every float64 value lies within its float64 gauge of the truth, and within 2⁻⁴⁵ of the largest for ordinary inputs."""
+    """Every value lies within its float64 gauge of the truth, and within 2⁻⁴⁵ of the largest for ordinary inputs."""
     values = function(*inputs)
     values = values if isinstance(values, tuple) else (values,)
     enclosed = balls.enclose(function, *inputs, bits=256)

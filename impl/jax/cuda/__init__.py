@@ -1,0 +1,1 @@
+"""CUDA backends of the JAX implementations, on Triton kernels through jax-triton."""

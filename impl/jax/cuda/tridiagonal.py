@@ -85,9 +85,7 @@ class _System:
         found = [x.reshape(y.shape) if y.size else jnp.zeros_like(y) for x, y in zip(found, self.given, strict=False)]
         parts = totals.reshape(2, self.batch, self.plan.blocks).sum(2).astype(self.real)
         found.append(jax.lax.complex(parts[0], parts[1]))
-        return tuple(
-            x if jnp.iscomplexobj(y) else jnp.real(x) for x, y in zip(found, self.given, strict=True)
-        )
+        return tuple(x if jnp.iscomplexobj(y) else jnp.real(x) for x, y in zip(found, self.given, strict=True))
 
     def _aligned(self, row: int, entries: int) -> bool:
         return self.batch == 1 or row % entries == 0
@@ -142,8 +140,9 @@ def resolvent_diagonal(
 
 
 def resolvent_diagonal_vjp(
-    main: Array, upper: Array, lower: Array, shift: Array, saved: tuple[Array, ...], cotangent: Array, internal: jnp.dtype
-) -> tuple[Array, ...]:
+    main: Array, upper: Array, lower: Array, shift: Array, saved: tuple[Array, ...], cotangent: Array,
+    internal: jnp.dtype,
+) -> tuple[Array, ...]:  # fmt: skip
     """Σ_i g_i ∂G_ii for main, upper, lower (like them) and shift (B,)."""
     system = _System(main, upper, lower, shift, internal, sites=8)
     sites, off = system.batch * system.length, system.batch * (system.length - 1)
@@ -188,8 +187,9 @@ def log_determinant(
 
 
 def log_determinant_vjp(
-    main: Array, upper: Array, lower: Array, shift: Array, saved: tuple[Array, ...], cotangent: Array, internal: jnp.dtype
-) -> tuple[Array, ...]:
+    main: Array, upper: Array, lower: Array, shift: Array, saved: tuple[Array, ...], cotangent: Array,
+    internal: jnp.dtype,
+) -> tuple[Array, ...]:  # fmt: skip
     """g ∂ log det for main, upper, lower (like them) and shift (B,): g times the resolvent on the three diagonals."""
     system = _System(main, upper, lower, shift, internal, sites=8)
     off = system.batch * (system.length - 1)

@@ -1,0 +1,1 @@
+"""CUDA backends of the PyTorch implementations, on Triton kernels."""

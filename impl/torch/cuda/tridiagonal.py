@@ -41,7 +41,6 @@ class _System:
         return {name: _numbers(x) for name, x in zip(names, (*self.arrays, self.shift), strict=True)}
 
     def sizes(self) -> dict[str, int]:
-        main, upper, lower = self.arrays
         names = ("main", "upper", "lower")
         return {
             "chains": self.batch, "n": self.length, "blocks": self.plan.blocks, "segments": self.plan.segments,
@@ -93,7 +92,13 @@ class _System:
         products, columns, rows = self.planes(8), self.planes(4), self.planes(4)
         kernels.block_product[self.grid](**self.pointers(), product_out=products, **self.sizes(), **self.options())
         kernels.block_states[(self.batch,)](
-            products, self.batch, self.plan.blocks, columns, rows, DTYPE=_DTYPE[self.internal], **kernels.across(self.plan.blocks)
+            products,
+            self.batch,
+            self.plan.blocks,
+            columns,
+            rows,
+            DTYPE=_DTYPE[self.internal],
+            **kernels.across(self.plan.blocks),
         )
         return columns, rows
 
@@ -133,7 +138,8 @@ def resolvent_diagonal(
     numbers = torch.view_as_real(result)
     kernels.resolvent_diagonal[system.grid](
         **system.pointers(), cotangent=numbers, column_carry=system.columns, row_carry=system.rows,
-        scratch=system.scratch(), result=numbers, upper_gradient=numbers, lower_gradient=numbers, shift_gradient=numbers,
+        scratch=system.scratch(), result=numbers, upper_gradient=numbers, lower_gradient=numbers,
+        shift_gradient=numbers,
         **system.sizes(), cotangent_stride=0, cotangent_plane=0, result_plane=0, off_plane=0,
         RESULT="pairs", COTANGENT="none", **system.options(), **system.outline(),
     )  # fmt: skip
@@ -143,7 +149,7 @@ def resolvent_diagonal(
 def resolvent_diagonal_vjp(
     main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor, saved: tuple[Tensor, ...], cotangent: Tensor,
     internal: torch.dtype,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, ...]:  # fmt: skip
     """Σ_i g_i ∂G_ii for main, upper, lower (like them) and shift (B,); a lazily conjugated cotangent costs no copy."""
     system = _System(main, upper, lower, shift, internal, sites=8)
     conjugate = cotangent.is_conj()
@@ -168,7 +174,13 @@ def resolvent_diagonal_vjp(
         maps, rights, lefts = system.planes(8), system.planes(2), system.planes(2)
         launch(MAP=True)
         kernels.block_inhomogeneities[(system.batch,)](
-            maps, system.batch, system.plan.blocks, rights, lefts, DTYPE=_DTYPE[internal], **kernels.across(system.plan.blocks)
+            maps,
+            system.batch,
+            system.plan.blocks,
+            rights,
+            lefts,
+            DTYPE=_DTYPE[internal],
+            **kernels.across(system.plan.blocks),
         )
     launch(MAP=False)
     return (*system.returned(gradients, upper, lower), system.shift_gradient(totals))
@@ -183,8 +195,13 @@ def log_determinant(
     turns = system.planes(1, torch.int32)
     ends = system.planes(4)
     kernels.log_determinant[system.grid](
-        **system.pointers(), column_carry=system.columns, growth_out=growth, turns_out=turns, end_out=ends,
-        **system.sizes(), CARRY=system.plan.blocks > 1,
+        **system.pointers(),
+        column_carry=system.columns,
+        growth_out=growth,
+        turns_out=turns,
+        end_out=ends,
+        **system.sizes(),
+        CARRY=system.plan.blocks > 1,
         **system.options(),
     )
     by_block = (system.batch, system.plan.blocks)
@@ -197,7 +214,7 @@ def log_determinant(
 def log_determinant_vjp(
     main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor, saved: tuple[Tensor, ...], cotangent: Tensor,
     internal: torch.dtype,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:  # fmt: skip
+) -> tuple[Tensor, ...]:  # fmt: skip
     """g ∂ log det for main, upper, lower (like them) and shift (B,): g times the resolvent on the three diagonals."""
     system = _System(main, upper, lower, shift, internal, sites=8)
     cotangent = cotangent.resolve_conj()
@@ -206,7 +223,8 @@ def log_determinant_vjp(
     kernels.resolvent_diagonal[system.grid](
         **system.pointers(), cotangent=_numbers(cotangent), column_carry=system.columns, row_carry=system.rows,
         scratch=system.scratch(), result=numbers[0], upper_gradient=numbers[1], lower_gradient=numbers[2],
-        shift_gradient=totals, **system.sizes(), cotangent_stride=cotangent.stride(0), cotangent_plane=0, result_plane=0, off_plane=0,
+        shift_gradient=totals, **system.sizes(), cotangent_stride=cotangent.stride(0), cotangent_plane=0,
+        result_plane=0, off_plane=0,
         RESULT=_kind(main), COTANGENT="pairs", **system.options(), **system.outline(),
     )  # fmt: skip
     return (*system.returned(gradients, upper, lower), system.shift_gradient(totals))
