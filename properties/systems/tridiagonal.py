@@ -69,7 +69,7 @@ def fill_case(
 
 def _vanishing(main: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Zero at the first site and at some others, so that leading pivots vanish while the resolvent does not."""
-    kept: np.ndarray = random.random(main.shape[-1]) < 0.5
+    kept = np.asarray(random.random(main.shape[-1]) < 0.5)
     kept[0], kept[-1] = main.shape[-1] == 1, True
     return kept * (main + np.sign(main.real) + (main == 0))
 
