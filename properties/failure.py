@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from properties.comparison import ratios
+from properties.comparison import PLAIN, ratios
 from properties.kernel import Case, Implementation
 from properties.law import Falsified, Law
 from reference.numbers import ARITHMETICS, Arithmetic, weaker
@@ -24,7 +24,7 @@ def failure_text(law: Law, implementation: Implementation, case: Case, found: Fa
     if found.discrepancy is not None:
         if str(found.statement) not in str(found.discrepancy):
             lines.append(f"                 {found.statement}")
-        lines += [f"  baseline       {line}" for line in baseline(implementation, case)]
+        lines += [f"  baseline       {line}" for line in baseline(law, implementation, case)]
         lines.append(f"  arithmetic     {fitting_arithmetic(law, implementation, case)}")
     lines.append(f"  input          {case}")
     if path is not None:
@@ -32,25 +32,29 @@ def failure_text(law: Law, implementation: Implementation, case: Case, found: Fa
     return "\n".join(lines)
 
 
-def baseline(implementation: Implementation, case: Case) -> list[str]:
-    """The error of the reference's own formula in plain NumPy at the same dtype, on the same input: below one gauge the
-    input is not to blame."""
-    if implementation.dtype not in _NUMPY_COMPLEX:
-        return [f"none: NumPy has no {implementation.dtype} arithmetic"]
-    arrays = [_cast(array, implementation.dtype) for array in case.inputs]
+def baseline(law: Law, implementation: Implementation, case: Case) -> list[str]:
+    """The error of the reference's own formula in plain NumPy at the same dtype on the same input, of its gradient for a
+    law of gradients: below one gauge the input is not to blame. A rare law's long input has no dense baseline."""
+    dtype, kernel = implementation.dtype, implementation.kernel
+    if dtype not in _NUMPY_COMPLEX:
+        return [f"none: NumPy has no {dtype} arithmetic"]
+    if law.rare:
+        return []
+    function, inputs, metric = kernel.reference, case.inputs, implementation.metric
+    expected = implementation.expected(case)
+    if law.judged == "gradients" and kernel.reference_vjp is not None:
+        function, inputs, metric = kernel.reference_vjp, (*inputs, *implementation.cotangents(case)), PLAIN
+        expected = implementation.expected_gradients(case)
     try:
         with np.errstate(all="ignore"):
-            outputs = implementation.kernel.reference(*arrays, **case.options)
+            outputs = function(*(_cast(array, dtype) for array in inputs), **case.options)
     except (np.linalg.LinAlgError, TypeError) as failure:
-        return [f"none: plain {implementation.dtype} NumPy fails on this input ({failure})"]
+        return [f"none: plain {dtype} NumPy fails on this input ({failure})"]
     outputs = outputs if isinstance(outputs, tuple) else (outputs,)
-    expected = implementation.expected(case)
-    error = max(
-        (float(ratios(o, e, implementation.metric).max(initial=0)) for o, e in zip(outputs, expected, strict=True)),
-        default=0.0,
-    )
+    pairs = zip(outputs, expected, strict=True)
+    error = max((float(ratios(o, e, metric).max(initial=0)) for o, e in pairs), default=0.0)
     judgement = "the input is well posed: the implementation is wrong" if error <= 1 else "the input is hard here"
-    return [f"plain {implementation.dtype} NumPy errs by {error:.3g} gauges on this input: {judgement}"]
+    return [f"plain {dtype} NumPy errs by {error:.3g} gauges on this input: {judgement}"]
 
 
 def fitting_arithmetic(law: Law, implementation: Implementation, case: Case) -> str:

@@ -41,7 +41,7 @@ class Steps:
 
     def done(self, verdict: Verdict) -> None:
         self.progress.advance(self.task)
-        if verdict.failure:
+        if verdict.failure and verdict.counts:
             self.console.print(
                 verdict.failure, style="red" if verdict.counts else "yellow", markup=False, highlight=False
             )

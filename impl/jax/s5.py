@@ -1,10 +1,11 @@
 """S5: a diagonal state space, discretised, scanned along time and read out; its losses and its reports.
 
 x_t = Λ̄ x_{t−1} + B̄ u_t, and y_t = 2 Re(C x_t) + D u_t where one state of each conjugate pair is kept ("half"), or
-y_t = C x_t + D u_t for a full set in the concatenated layout [λ; λ̄] ("full"). P states, H channels, T times. Products of
-matrices keep the precision of the data on every device. Every function takes float32 or float64 and their complex
-partners, one precision a call, and raises `TypeError` for other types and `ValueError` for shapes and options that do not
-fit, naming the argument. Source: Smith, Warrington, Linderman, Simplified State Space Layers for Sequence Modeling, 2023.
+y_t = C x_t + D u_t for a full set in the concatenated layout [λ; λ̄] ("full"). P states, H channels, T times. Products
+of matrices keep the precision of the data on every device. Every function takes float32 or float64 and their complex
+partners, one precision a call, and raises `TypeError` for other types and `ValueError` for shapes and options that do
+not fit, naming the argument.
+Source: Smith, Warrington, Linderman, Simplified State Space Layers for Sequence Modeling, 2023.
 """
 
 import math
@@ -160,7 +161,7 @@ def conjugate_symmetry_penalty(
     _require("eigenvalues", size % 2 == 0, "(2P), an even number", eigenvalues)
     _require("output_matrix", output_matrix.ndim == 2 and output_matrix.shape[1] == size, f"(H, {size})", output_matrix)
     sets = (eigenvalues, input_matrix, output_matrix.T)
-    return weight * sum(_mean_square(x[: size // 2] - jnp.conj(x[size // 2 :])) for x in sets)
+    return weight * jnp.stack([_mean_square(x[: size // 2] - jnp.conj(x[size // 2 :])) for x in sets]).sum()
 
 
 def training_loss(
@@ -205,7 +206,7 @@ def statistics(eigenvalues: Array, step: Array, *, method: str = "zoh") -> dict[
     _require("eigenvalues", eigenvalues.ndim == 1 and eigenvalues.size > 0, "(P), P ≥ 1", eigenvalues)
     decay, _ = discretize(eigenvalues, jnp.zeros((eigenvalues.size, 0), eigenvalues.dtype), step, method=method)
     half, odd = divmod(decay.size, 2)
-    found = {}
+    found: dict[str, Array | float] = {}
     for name, x in (("real", eigenvalues.real), ("imaginary", eigenvalues.imag), ("step", step)):
         found[f"{name}_min"], found[f"{name}_max"] = x.min(), x.max()
     found["spectral_radius"] = jnp.abs(decay).max()
@@ -249,11 +250,11 @@ def _mean_square(x: Array) -> Array:
 
 
 def _flow(part: Array) -> dict[str, float | bool]:
-    part = np.asarray(part)
+    values = np.asarray(part, np.float64)
     return {
-        "norm": float(np.linalg.norm(part.astype(np.float64).ravel())),
-        "zeros": int(np.count_nonzero(part == 0)) / max(part.size, 1),
-        "finite": bool(np.isfinite(part).all()),
+        "norm": float(np.linalg.norm(values.ravel())),
+        "zeros": int(np.count_nonzero(values == 0)) / max(values.size, 1),
+        "finite": bool(np.isfinite(values).all()),
     }
 
 
