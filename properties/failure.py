@@ -33,8 +33,8 @@ def failure_text(law: Law, implementation: Implementation, case: Case, found: Fa
 
 
 def baseline(law: Law, implementation: Implementation, case: Case) -> list[str]:
-    """The error of the reference's own formula in plain NumPy at the same dtype on the same input, of its gradient for a
-    law of gradients: below one gauge the input is not to blame. A rare law's long input has no dense baseline."""
+    """The error of the reference's own formula in plain NumPy at the same dtype on the same input, of its gradient for
+    a law of gradients: below one gauge the input is not to blame. A rare law's long input has no dense baseline."""
     dtype, kernel = implementation.dtype, implementation.kernel
     if dtype not in _NUMPY_COMPLEX:
         return [f"none: NumPy has no {dtype} arithmetic"]

@@ -60,7 +60,9 @@ def _error(
     before = np.concatenate([initial[None], states[:-1]])
     own = per_product * np.abs(decay * before) + granted * np.abs(drive) + unit * np.abs(states)
     first = granted * np.abs(initial)
-    return recurrence(np.abs(decay) * (1 + per_product), own, first) + arithmetic.output * np.abs(states)
+    with np.errstate(all="ignore"):  # where |λ| and its errors exceed 1, the bound grows beyond all numbers
+        error = recurrence(np.abs(decay) * (1 + per_product), own, first) + arithmetic.output * np.abs(states)
+    return _or_anything(error)
 
 
 @law(judged=None, adapt=_long, rare=True)
@@ -96,8 +98,13 @@ def _gradient_of_decay(
 ) -> Gauged:
     """Σ_t g_t conj(x_{t−1}): the rounding of products and sum, and the errors of both factors, added up."""
     (summed,) = gauge(_correlation, flow, before, arithmetic=arithmetic)
-    inherited = (np.abs(flow) * error_before + error * np.abs(before) + error * error_before).sum(0)
-    return Gauged(summed.value, summed.tolerance + inherited)
+    with np.errstate(all="ignore"):
+        inherited = (np.abs(flow) * error_before + error * np.abs(before) + error * error_before).sum(0)
+    return Gauged(summed.value, summed.tolerance + _or_anything(inherited))
+
+
+def _or_anything(error: np.ndarray) -> np.ndarray:
+    return np.where(np.isnan(error), np.inf, error)
 
 
 def _correlation(flow, before):
