@@ -157,7 +157,7 @@ def imaginary_gradients(implementation: Implementation, case: Case) -> float:
             raise Falsified(f"the gradient of Im {names[i]} is identically zero")
     return compare(
         "imaginary part of the gradient",
-        [np.imag(found[i]) for i in complex_ones],
+        [np.asarray(found[i]).imag for i in complex_ones],
         [Gauged(expected[i].value.imag, expected[i].tolerance) for i in complex_ones],
         names=[f"gradient of Im {names[i]}" for i in complex_ones],
     )

@@ -62,11 +62,10 @@ def test_complex_outputs_train_like_real_ones():
     target = np.random.default_rng(1).normal(size=(TIMES, CHANNELS))
     full = both_halves(half, half[4])
     kept, whole = s5.apply(*half)[0], s5.apply(*full, pairs="full")[0]
-    sets = (full[0], full[1], full[2])
     judged = gauge(s5.apply, *full, arithmetic=ARITHMETICS["float64"], pairs="full")[0]
-    for y in (kept, kept + 1j * whole.imag):
-        gradient = s5.training_loss_vjp(y, target, *sets, NOTHING, ONE, NOTHING, NOTHING)[0]
-        assert np.array_equal(gradient, 2 * (kept - target) / y.size)
+    base = (NOTHING, ONE, NOTHING, NOTHING)
+    plain, kept_complex = (s5.training_loss_vjp(y, target, *full[:3], *base)[0] for y in (kept, kept + 1j * whole.imag))
+    assert np.array_equal(kept_complex, plain)
     assert np.all(np.abs(whole.real - kept) <= 2 * judged.tolerance)
 
 
