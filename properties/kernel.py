@@ -173,9 +173,21 @@ class Implementation:
         return self.of(self.arrays(case), case.options)
 
     def of(self, arrays: tuple, options: Mapping[str, Any] = NO_OPTIONS) -> tuple[np.ndarray, ...]:
+        outputs = self.raw(arrays, options)
         with _admissible("the call"):
-            outputs = self.framework.call(self.function, arrays, {**self.options, **options})
             return tuple(self.framework.numpy(output) for output in outputs)
+
+    def raw(self, arrays: tuple, options: Mapping[str, Any] = NO_OPTIONS) -> tuple:
+        """The outputs in the framework's own arrays."""
+        with _admissible("the call"):
+            return self.framework.call(self.function, arrays, {**self.options, **options})
+
+    def pushed(self, case: Case, tangents: list[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """The directional derivatives of the outputs; NotClaimed without forward mode."""
+        own = [self.framework.array(tangent, self.dtype, self.device) for tangent in tangents]
+        with _admissible("forward mode"):
+            found = self.framework.jvp(self.function, self.arrays(case), own, {**self.options, **case.options})
+            return tuple(self.framework.numpy(derivative) for derivative in found)
 
     def gradients(
         self, case: Case, arrays: tuple | None = None, cotangents: tuple[np.ndarray, ...] | None = None

@@ -22,7 +22,7 @@ from reference.numbers.arithmetic import DEVIATIONS
 from reference.numbers.constants import ELEMENTWISE
 
 JUDGE = replace(ARITHMETICS["float64"], input=0.0)
-LENGTHS = (100_003, 1_000_000)
+LENGTHS = (4_099, 100_003, 1_000_000)
 MEMORIES = (1, 30, 1_000, 10_000)  # 1/(1 − |λ|) of the four states
 
 

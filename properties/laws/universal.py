@@ -29,14 +29,8 @@ def adjointness(implementation: Implementation, case: Case) -> float:
     expected = implementation.expected_gradients(case)
     random = case.random()
     tangents = [_tangent(random, array, case.dtype) for array in case.inputs]
-    framework = implementation.framework
-    pushed = framework.jvp(
-        implementation.function,
-        implementation.arrays(case),
-        [framework.array(t, implementation.dtype, implementation.device) for t in tangents],
-        {**implementation.options, **case.options},
-    )
-    forward = sum(_inner(w, framework.numpy(v)) for w, v in zip(implementation.cotangents(case), pushed, strict=True))
+    pushed = implementation.pushed(case, tangents)
+    forward = sum(_inner(w, v) for w, v in zip(implementation.cotangents(case), pushed, strict=True))
     gradients = implementation.gradients(case)
     reverse = sum(_inner(g, v) for g, v in zip(gradients, tangents, strict=True) if g is not None)
     entitled = sum(float(np.sum(e.tolerance * np.abs(v))) for e, v in zip(expected, tangents, strict=True))

@@ -107,8 +107,8 @@ KERNELS = (
             no_time_and_a_constant_decay={"times": 0, "varying": None},
         ),
         peers=(
-            Peer("jax.lax.associative_scan", "jax", "impl.libraries.s5:jax_associative_scan", longest=1_000_000),
-            Peer("scipy.signal.lfilter", "numpy", "impl.libraries.s5:scipy_lfilter", longest=1_000_000),
+            Peer("jax.lax.associative_scan", "jax", "impl.libraries.s5:jax_associative_scan"),
+            Peer("scipy.signal.lfilter", "numpy", "impl.libraries.s5:scipy_lfilter"),
         ),
         arguments=SCAN,
     ),

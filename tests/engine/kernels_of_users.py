@@ -21,5 +21,9 @@ def three_arguments(main, upper, lower):
     return main
 
 
+def raises(main, upper, lower, shift):
+    raise IndexError("off by one")
+
+
 def not_written_yet(main, upper, lower, shift):
     raise NotImplementedError("complex bonds")

@@ -51,6 +51,11 @@ def test_without_gradient_only_values_are_judged(tmp_path, capsys):
     assert [v["status"] for v in gradients] == ["not claimed"]
 
 
+def test_an_exception_inside_a_kernel_falsifies_its_laws(tmp_path, capsys):
+    assert check("raises", tmp_path) == FALSIFIED
+    assert "raised IndexError: off by one" in capsys.readouterr().out
+
+
 def test_a_refusal_is_falsified_with_its_reason(tmp_path, capsys):
     assert check("not_written_yet", tmp_path) == FALSIFIED
     assert "complex bonds" in capsys.readouterr().out

@@ -6,8 +6,10 @@ from properties.profiles import PROFILES
 from properties.verdict import HOLDS, NOT_CLAIMED
 
 FINDINGS: dict[str, set[str]] = {
+    "jax.lax.associative_scan": {"bad input refused"},
     "jax.lax.linalg.tridiagonal_solve": {"bad input refused"},
     "scipy.linalg.solve_banded": {"bad input refused"},
+    "scipy.signal.lfilter": {"bad input refused"},
     "torch.linalg.inv": {"bad input refused"},
 }
 
