@@ -210,7 +210,7 @@ def statistics(eigenvalues: Array, step: Array, *, method: str = "zoh") -> dict[
     for name, x in (("real", eigenvalues.real), ("imaginary", eigenvalues.imag), ("step", step)):
         found[f"{name}_min"], found[f"{name}_max"] = x.min(), x.max()
     found["spectral_radius"] = jnp.abs(decay).max()
-    found["stable_share"] = jnp.mean(jnp.abs(decay) < 1)
+    found["stable_share"] = int((jnp.abs(decay) < 1).sum()) / decay.size
     found["symmetry_violation"] = math.nan if odd else jnp.abs(decay[:half] - jnp.conj(decay[half:])).max()
     return {name: float(value) for name, value in found.items()}
 

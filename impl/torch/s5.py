@@ -239,8 +239,8 @@ class _Recurrence(torch.autograd.Function):
         """g_t = ḡ_t + conj(λ_{t+1}) g_{t+1}; ∂drive = g, ∂λ_t = g_t conj(x_{t−1}), ∂initial = conj(λ_0) g_0."""
         decay, initial, states = ctx.saved_tensors
         backend = _backend(states.device)
-        if hasattr(backend, "scan_vjp") and not torch.is_grad_enabled():
-            return *backend.scan_vjp(decay, states, initial, cotangent, ctx.reverse), None
+        if hasattr(backend, "scan_vjp") and not ctx.reverse and not torch.is_grad_enabled():
+            return *backend.scan_vjp(decay, states, initial, cotangent), None
         constant, first = decay.ndim == 2, -1 if ctx.reverse else 0
         nothing = torch.zeros_like(initial)
         onward = decay if constant else _delayed(decay, torch.zeros_like(decay[:, 0]), not ctx.reverse)

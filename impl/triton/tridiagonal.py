@@ -20,7 +20,10 @@ import triton.language as tl
 
 
 class Plan(NamedTuple):
-    """How sites are dealt out: `lanes` lanes of segments·sites sites make a block, `chains` chains a program."""
+    """How sites are dealt out: `lanes` lanes of segments·sites sites make a block, `chains` chains a program.
+
+    exact: sites are read one by one under a mask, whatever their alignment, so that one kernel serves every shape.
+    """
 
     chains: int
     lanes: int
@@ -28,6 +31,7 @@ class Plan(NamedTuple):
     sites: int
     blocks: int
     warps: int
+    exact: bool = False
 
     @property
     def block(self) -> int:
@@ -41,7 +45,12 @@ def plan(batch: int, length: int, sites: int) -> Plan:
     is the most; problems under 2^21 sites take 16, for more lanes. Chains of at most 64 sites need no scan: a lane
     for each. Short chains share a program of 64 lanes. A chain of many blocks takes 64 lanes a block, because
     Triton's scan walks the warps of a program one by one.
+
+    A small problem of short chains costs its launch, however it is read. What it must not cost is compilation, which
+    grows faster than the square of the sites a segment unrolls: it takes two, and one exact kernel for all its shapes.
     """
+    if length <= 64 and batch * length <= 1 << 16:
+        return Plan(64, 1, -(-length // 2), 2, 1, 2, exact=True)
     span = 32 if batch * length > 1 << 21 else 16
     for lanes in (1, 8, 64, 128, 256):
         if lanes * (64 if lanes == 1 else span) >= length:
@@ -180,14 +189,30 @@ def after(ar, ai, br, bi, cr, ci, dr, di):
 
 
 @triton.jit
+def apart(x, COUNT: tl.constexpr):
+    """The last axis of x (CHAINS, LANES, COUNT), COUNT a power of two, as a tuple."""
+    chains: tl.constexpr = x.shape[0]
+    lanes: tl.constexpr = x.shape[1]
+    parts = (x,)
+    for level in tl.static_range(COUNT.bit_length() - 1):
+        evens, odds = (), ()
+        for k in tl.static_range(len(parts)):
+            even, odd = tl.split(tl.reshape(parts[k], (chains, lanes, COUNT >> (level + 1), 2)))
+            evens, odds = evens + (even,), odds + (odd,)
+        parts = evens + odds
+    out = ()
+    for k in tl.static_range(COUNT):
+        out = out + (tl.reshape(parts[k], (chains, lanes)),)
+    return out
+
+
+@triton.jit
 def vectors(ptr, relative, below, above, COUNT: tl.constexpr, WIDTH: tl.constexpr, DTYPE: tl.constexpr):
     """COUNT consecutive 16-byte vectors of every lane from vector `relative` of its row at ptr, as a flat tuple.
 
     Only vectors of index below <= index < above are read. All but ptr are 32 bits wide, and later vectors differ from
     the first by a constant: both keep the address arithmetic small beside the few operations a site costs.
     """
-    chains: tl.constexpr = ptr.shape[0]
-    lanes: tl.constexpr = relative.shape[1]
     first = ptr[:, :, None] + ((relative * WIDTH)[:, :, None] + tl.arange(0, WIDTH)[None, None, :])
     flat = ()
     for k in tl.static_range(COUNT):
@@ -195,14 +220,7 @@ def vectors(ptr, relative, below, above, COUNT: tl.constexpr, WIDTH: tl.constexp
         if k == 0:
             inside = inside & (relative >= below)
         x = tl.load(first + k * WIDTH, mask=inside[:, :, None], other=0).to(DTYPE)
-        if WIDTH == 4:
-            even, odd = tl.split(tl.reshape(x, (chains, lanes, 2, 2)))
-            x0, x2 = tl.split(even)
-            x1, x3 = tl.split(odd)
-            flat = flat + (x0, x1, x2, x3)
-        else:
-            x0, x1 = tl.split(x)
-            flat = flat + (x0, x1)
+        flat = flat + apart(x, WIDTH)
     return flat
 
 
@@ -217,6 +235,29 @@ def row_vectors(ptr, row, relative, total, COUNT: tl.constexpr, ENTRIES: tl.cons
     above = tl.minimum((total + ENTRIES - 1) // ENTRIES - first, 1 << 30).to(tl.int32)
     below = tl.maximum(-first, -1).to(tl.int32)
     return vectors(ptr + first * WIDTH, relative >> (ENTRIES >> 1), below, above, COUNT, WIDTH, DTYPE)
+
+
+@triton.jit
+def exact_window(ptr, plane, row, relative, low, high, KIND: tl.constexpr, SITES: tl.constexpr,
+                 DTYPE: tl.constexpr):  # fmt: skip
+    """SITES entries from row + relative, as two tuples (real, imaginary); zero unless low <= relative + j < high."""
+    if KIND == "pairs":
+        position = (relative * 2)[:, :, None] + tl.arange(0, 2 * SITES)[None, None, :]
+        inside = (position >= 2 * low) & (position < 2 * high)
+        flat = apart(tl.load(ptr + (row * 2)[:, :, None] + position, mask=inside, other=0).to(DTYPE), 2 * SITES)
+        re, im = (), ()
+        for j in tl.static_range(SITES):
+            re, im = re + (flat[2 * j],), im + (flat[2 * j + 1],)
+        return re, im
+    else:
+        position = relative[:, :, None] + tl.arange(0, SITES)[None, None, :]
+        inside = (position >= low) & (position < high)
+        re = apart(tl.load(ptr + row[:, :, None] + position, mask=inside, other=0).to(DTYPE), SITES)
+        if KIND == "planes":
+            x = tl.load(ptr + plane + row[:, :, None] + position, mask=inside, other=0)
+            return re, apart(x.to(DTYPE), SITES)
+        else:
+            return re, re
 
 
 @triton.jit
@@ -296,28 +337,35 @@ def sites(system, strides, totals, planes, chain, start, relative, left, z, MAIN
           DTYPE: tl.constexpr):  # fmt: skip
     """m, upper_{i-1} and lower_i of SITES sites of each lane; M = [[1, 0], [0, 0]], neutral, beyond the chain.
 
-    `left` is how many sites the chain still has at the block's start; EVEN: the blocks fill the chain exactly.
+    `left` is how many sites the chain still has at the block's start; EVEN: the blocks fill the chain exactly;
+    MAIN_AT = -2: exact.
     """
     origin = tl.maximum(-start, -1).to(tl.int32)  # no site before the chain: relative + j > 0 in its first block
     up_at: tl.constexpr = -1 if OFF_AT < 0 else (128 // BITS - 1 if OFF != "pairs" else 64 // BITS - 1)
     main_row = chain * strides[0] + start
     upper_row = chain * strides[1] + start
     lower_row = chain * strides[2] + start
-    mr, mi = window(system[0], planes[0], main_row, relative, totals[0], MAIN, BITS, MAIN_AT, SITES, DTYPE)
-    ur, ui = window(system[1], planes[1], upper_row - 1, relative, totals[1], OFF, BITS, up_at, SITES, DTYPE)
-    lr, li = window(system[2], planes[2], lower_row, relative, totals[2], OFF, BITS, OFF_AT, SITES, DTYPE)
+    EXACT: tl.constexpr = MAIN_AT == -2
+    if EXACT:
+        mr, mi = exact_window(system[0], planes[0], main_row, relative, 0, left, MAIN, SITES, DTYPE)
+        ur, ui = exact_window(system[1], planes[1], upper_row - 1, relative, origin + 1, left, OFF, SITES, DTYPE)
+        lr, li = exact_window(system[2], planes[2], lower_row, relative, 0, left - 1, OFF, SITES, DTYPE)
+    else:
+        mr, mi = window(system[0], planes[0], main_row, relative, totals[0], MAIN, BITS, MAIN_AT, SITES, DTYPE)
+        ur, ui = window(system[1], planes[1], upper_row - 1, relative, totals[1], OFF, BITS, up_at, SITES, DTYPE)
+        lr, li = window(system[2], planes[2], lower_row, relative, totals[2], OFF, BITS, OFF_AT, SITES, DTYPE)
     out = ()
     for j in tl.static_range(SITES):
         re = mr[j] - z[0]
         im = (mi[j] if MAIN != "real" else tl.zeros_like(re)) - z[1]
         a, b, c, d = ur[j], ui[j], lr[j], li[j]
-        if (not EVEN) or j == 0:
+        if (not EXACT) and ((not EVEN) or j == 0):
             first = relative + j > origin
             if not EVEN:
                 first = first & (relative + j < left)
             a = tl.where(first, a, 0.0)
             b = tl.where(first, b, 0.0)
-        if (not EVEN) or j == SITES - 1:
+        if (not EXACT) and ((not EVEN) or j == SITES - 1):
             last = relative + j < left - 1
             c = tl.where(last, c, 0.0)
             d = tl.where(last, d, 0.0)
@@ -503,26 +551,31 @@ def lane_product(
 
 @triton.jit
 def keep(place, segment, eight):
-    """Leave eight numbers of each lane at `place` (CHAINS, LANES pointers), segment by segment."""
-    size: tl.constexpr = eight[0].shape[0] * eight[0].shape[1]
-    for k in tl.static_range(8):
-        tl.store(place + (segment * 8 + k) * size, eight[k])
+    """Leave eight numbers of each lane at `place` (CHAINS, LANES, 16 bytes), segment by segment."""
+    width: tl.constexpr = 128 // eight[0].dtype.primitive_bitwidth
+    size: tl.constexpr = place.shape[0] * place.shape[1] * 8
+    for k in tl.static_range(8 // width):
+        tl.store(place + (segment * size + k * (size // 8 * width)),
+                 side_by_side(eight[k * width : (k + 1) * width], width))  # fmt: skip
 
 
 @triton.jit
 def kept(place, segment):
-    size: tl.constexpr = place.shape[0] * place.shape[1]
+    width: tl.constexpr = 128 // place.dtype.element_ty.primitive_bitwidth
+    size: tl.constexpr = place.shape[0] * place.shape[1] * 8
     out = ()
-    for k in tl.static_range(8):
-        out = out + (tl.load(place + (segment * 8 + k) * size),)
+    for k in tl.static_range(8 // width):
+        out = out + apart(tl.load(place + (segment * size + k * (size // 8 * width))), width)
     return out
 
 
 @triton.jit
 def place_of(scratch, CHAINS: tl.constexpr, LANES: tl.constexpr, segments):
-    """Where this program's lanes keep what they need again: lanes side by side, every access coalesced."""
+    """Where this program's lanes keep what they need again, 16 bytes of each lane side by side: few, wide accesses."""
+    width: tl.constexpr = 128 // scratch.dtype.element_ty.primitive_bitwidth
     lane = tl.arange(0, CHAINS)[:, None] * LANES + tl.arange(0, LANES)[None, :]
-    return scratch + tl.program_id(0).to(tl.int64) * (8 * segments * CHAINS * LANES) + lane
+    place = scratch + tl.program_id(0).to(tl.int64) * (8 * segments * CHAINS * LANES)
+    return place + ((lane * width)[:, :, None] + tl.arange(0, width)[None, None, :])
 
 
 @triton.jit
@@ -915,7 +968,10 @@ def unit_rows(row, data, REAL: tl.constexpr, SITES: tl.constexpr):
 def cotangents(ptr, plane, stride, total, chain, start, relative, left, KIND: tl.constexpr, BITS: tl.constexpr,
                AT: tl.constexpr, CONJUGATE: tl.constexpr, SITES: tl.constexpr, DTYPE: tl.constexpr):  # fmt: skip
     """The cotangent of SITES sites of each lane, zero beyond the chain."""
-    re, im = window(ptr, plane, chain * stride + start, relative, total, KIND, BITS, AT, SITES, DTYPE)
+    if AT == -2:
+        re, im = exact_window(ptr, plane, chain * stride + start, relative, 0, left, KIND, SITES, DTYPE)
+    else:
+        re, im = window(ptr, plane, chain * stride + start, relative, total, KIND, BITS, AT, SITES, DTYPE)
     out = ()
     for j in tl.static_range(SITES):
         inside = relative + j < left

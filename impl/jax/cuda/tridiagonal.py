@@ -57,15 +57,16 @@ class _System:
         entries = 128 // width
         return {
             "MAIN": _kind(self.arrays[0]), "OFF": _kind(self.arrays[1]), "SHIFT": _kind(self.arrays[3]), "BITS": width,
-            "MAIN_AT": 0 if self._aligned(self.length, entries) else -1,
-            "OFF_AT": 0 if self._aligned(self.length - 1, entries) else -1,
-            "EVEN": self.length == self.plan.blocks * self.plan.block, "DTYPE": _dtype(self.internal),
+            "MAIN_AT": self._alignment(self.length, entries),
+            "OFF_AT": self._alignment(self.length - 1, entries),
+            "EVEN": not self.plan.exact and self.length == self.plan.blocks * self.plan.block,
+            "DTYPE": _dtype(self.internal),
             "CHAINS": self.plan.chains, "LANES": self.plan.lanes, "SITES": self.plan.sites,
             "num_warps": self.plan.warps,
         }  # fmt: skip
 
     def outline(self) -> dict:
-        return {"ROUND": self.length % 4 == 0, "CARRY": self.plan.blocks > 1}
+        return {"ROUND": not self.plan.exact and self.length % 4 == 0, "CARRY": self.plan.blocks > 1}
 
     def cotangent_at(self) -> int:
         return self.options()["MAIN_AT"]
@@ -87,8 +88,11 @@ class _System:
         found.append(jax.lax.complex(parts[0], parts[1]))
         return tuple(x if jnp.iscomplexobj(y) else jnp.real(x) for x, y in zip(found, self.given, strict=True))
 
-    def _aligned(self, row: int, entries: int) -> bool:
-        return self.batch == 1 or row % entries == 0
+    def _alignment(self, row: int, entries: int) -> int:
+        """0 where every row starts a 16-byte vector, else -1; -2 in an exact plan."""
+        if self.plan.exact:
+            return -2
+        return 0 if self.batch == 1 or row % entries == 0 else -1
 
     def _carries(self) -> list[Array]:
         products = jax_triton.triton_call(
@@ -127,7 +131,7 @@ def resolvent_diagonal(
     main: Array, upper: Array, lower: Array, shift: Array, internal: jnp.dtype
 ) -> tuple[Array, tuple[Array, ...]]:
     """G (B, N), and nothing saved: the gradient computes the states anew, cheaper than reading them."""
-    system = _System(main, upper, lower, shift, internal, sites=8)
+    system = _System(main, upper, lower, shift, internal, sites=4)
     nothing = jax.ShapeDtypeStruct((1,), system.real)
     _, result, *_ = jax_triton.triton_call(
         *system.planes, system.planes[0], system.columns, system.rows, *system.sizes(), 0, 0,
@@ -144,7 +148,7 @@ def resolvent_diagonal_vjp(
     internal: jnp.dtype,
 ) -> tuple[Array, ...]:  # fmt: skip
     """Σ_i g_i ∂G_ii for main, upper, lower (like them) and shift (B,)."""
-    system = _System(main, upper, lower, shift, internal, sites=8)
+    system = _System(main, upper, lower, shift, internal, sites=4)
     sites, off = system.batch * system.length, system.batch * (system.length - 1)
     space = [system.scratch(), *system.gradients(), system.space(2)]
 
@@ -173,7 +177,7 @@ def log_determinant(
     main: Array, upper: Array, lower: Array, shift: Array, internal: jnp.dtype
 ) -> tuple[Array, tuple[Array, ...]]:
     """The sum of the principal logarithms of the pivots (B,), and nothing saved."""
-    system = _System(main, upper, lower, shift, internal, sites=8)
+    system = _System(main, upper, lower, shift, internal, sites=4)
     growth, turns, ends = jax_triton.triton_call(
         *system.planes, system.columns, *system.sizes(), kernel=kernels.log_determinant, grid=system.grid,
         out_shape=[system.space(1), system.space(1, jnp.dtype("int32")), system.space(4)],
@@ -191,7 +195,7 @@ def log_determinant_vjp(
     internal: jnp.dtype,
 ) -> tuple[Array, ...]:  # fmt: skip
     """g ∂ log det for main, upper, lower (like them) and shift (B,): g times the resolvent on the three diagonals."""
-    system = _System(main, upper, lower, shift, internal, sites=8)
+    system = _System(main, upper, lower, shift, internal, sites=4)
     off = system.batch * (system.length - 1)
     _, *gradients, totals = jax_triton.triton_call(
         *system.planes, _planes(cotangent), system.columns, system.rows, *system.sizes(), 1, system.batch,

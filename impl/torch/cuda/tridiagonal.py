@@ -55,15 +55,23 @@ class _System:
         width = torch.finfo(self.real_dtype).bits
         return {
             "MAIN": _kind(main), "OFF": _kind(upper), "SHIFT": _kind(self.shift), "BITS": width,
-            "MAIN_AT": _alignment(main), "OFF_AT": min(_alignment(upper), _alignment(lower)),
-            "EVEN": self.length == self.plan.blocks * self.plan.block, "DTYPE": _DTYPE[self.internal],
+            "MAIN_AT": self.alignment(main),
+            "OFF_AT": min(self.alignment(upper), self.alignment(lower)),
+            "EVEN": not self.plan.exact and self.length == self.plan.blocks * self.plan.block,
+            "DTYPE": _DTYPE[self.internal],
             "CHAINS": self.plan.chains, "LANES": self.plan.lanes, "SITES": self.plan.sites,
             "num_warps": self.plan.warps,
         }  # fmt: skip
 
+    def alignment(self, x: Tensor) -> int:
+        """Where every row of x starts in a 16-byte vector, if that is its beginning, else -1; -2 in an exact plan."""
+        if self.plan.exact:
+            return -2
+        return 0 if x.shape[0] == 1 or x.stride(0) * x.element_size() % 16 == 0 else -1
+
     def outline(self) -> dict:
         """What the kernels that write sites need beside `options`."""
-        return {"ROUND": self.length % 4 == 0, "CARRY": self.plan.blocks > 1}
+        return {"ROUND": not self.plan.exact and self.length % 4 == 0, "CARRY": self.plan.blocks > 1}
 
     def scratch(self) -> Tensor:
         """Eight numbers for every segment of every lane."""
@@ -124,16 +132,11 @@ def _reach(x: Tensor) -> int:
     return (x.shape[0] - 1) * x.stride(0) + x.shape[1] if x.numel() else 0
 
 
-def _alignment(x: Tensor) -> int:
-    """Where every row starts in a 16-byte vector, if that is its beginning, else -1."""
-    return 0 if x.shape[0] == 1 or x.stride(0) * x.element_size() % 16 == 0 else -1
-
-
 def resolvent_diagonal(
     main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor, internal: torch.dtype
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """G (B, N), and nothing saved: the gradient computes the states anew, cheaper than reading them."""
-    system = _System(main, upper, lower, shift, internal, sites=8)
+    system = _System(main, upper, lower, shift, internal, sites=4)
     result = torch.empty((system.batch, system.length), dtype=system.result_dtype, device=main.device)
     numbers = torch.view_as_real(result)
     kernels.resolvent_diagonal[system.grid](
@@ -151,7 +154,7 @@ def resolvent_diagonal_vjp(
     internal: torch.dtype,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """Σ_i g_i ∂G_ii for main, upper, lower (like them) and shift (B,); a lazily conjugated cotangent costs no copy."""
-    system = _System(main, upper, lower, shift, internal, sites=8)
+    system = _System(main, upper, lower, shift, internal, sites=4)
     conjugate = cotangent.is_conj()
     cotangent = _wide(cotangent.conj() if conjugate else cotangent)
     gradients, numbers = system.gradients()
@@ -165,7 +168,8 @@ def resolvent_diagonal_vjp(
             right_carry=rights, left_carry=lefts, scratch=scratch, main_gradient=numbers[0], upper_gradient=numbers[1],
             lower_gradient=numbers[2], shift_gradient=totals, map_out=maps, **system.sizes(),
             cotangent_stride=cotangent.stride(0), cotangent_total=_reach(cotangent), cotangent_plane=0,
-            gradient_plane=0, off_plane=0, COTANGENT="pairs", COTANGENT_AT=_alignment(cotangent), CONJUGATE=conjugate,
+            gradient_plane=0, off_plane=0, COTANGENT="pairs", COTANGENT_AT=system.alignment(cotangent),
+            CONJUGATE=conjugate,
             **flags, **system.options(), **system.outline(),
         )  # fmt: skip
 
@@ -190,7 +194,7 @@ def log_determinant(
     main: Tensor, upper: Tensor, lower: Tensor, shift: Tensor, internal: torch.dtype
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     """The sum of the principal logarithms of the pivots (B,), and nothing saved."""
-    system = _System(main, upper, lower, shift, internal, sites=8)
+    system = _System(main, upper, lower, shift, internal, sites=4)
     growth = system.planes(1, torch.float64)
     turns = system.planes(1, torch.int32)
     ends = system.planes(4)
@@ -216,7 +220,7 @@ def log_determinant_vjp(
     internal: torch.dtype,
 ) -> tuple[Tensor, ...]:  # fmt: skip
     """g ∂ log det for main, upper, lower (like them) and shift (B,): g times the resolvent on the three diagonals."""
-    system = _System(main, upper, lower, shift, internal, sites=8)
+    system = _System(main, upper, lower, shift, internal, sites=4)
     cotangent = cotangent.resolve_conj()
     gradients, numbers = system.gradients()
     totals = system.planes(2)
