@@ -30,6 +30,7 @@ __all__ = [
     "training_loss",
 ]
 
+BLOCK = 2**16  # states whose products are summed at a time: half a MiB of single precision
 SERIES_TERMS = 32  # a power of two for pairwise summation; in the unit disc 12 are enough for single, 20 for double
 
 
@@ -247,8 +248,10 @@ class _Recurrence(torch.autograd.Function):
         flow = _Recurrence.apply(onward.conj(), cotangent, nothing, not ctx.reverse)
         on_decay = on_initial = None
         if ctx.needs_input_grad[0]:
-            on_decay = flow * _delayed(states, initial, ctx.reverse).conj()
-            on_decay = on_decay.sum(1) if constant else on_decay
+            if constant:
+                on_decay = _correlation(flow, states, initial, ctx.reverse)
+            else:
+                on_decay = flow * _delayed(states, initial, ctx.reverse).conj()
             on_decay = on_decay.unflatten(0, (decay.shape[0], -1)).sum(1)
         if ctx.needs_input_grad[2]:
             on_initial = flow[:, first] * (decay if constant else decay[:, first]).conj()
@@ -285,6 +288,15 @@ def _delayed(x: Tensor, first: Tensor, reverse: bool) -> Tensor:
     """x_{t−1}, or x_{t+1} reversed: (B, T, P) moved by one time in the order of the recurrence, `first` moving in."""
     first = first.unsqueeze(1)
     return torch.cat([x[:, 1:], first] if reverse else [first, x[:, :-1]], 1)
+
+
+def _correlation(flow: Tensor, states: Tensor, initial: Tensor, reverse: bool) -> Tensor:
+    """Σ_t g_t conj(x_{t−1}), (B, P), by blocks that stay in the cache instead of one more array of states."""
+    first = flow[:, -1 if reverse else 0] * initial.conj()
+    later, earlier = (flow[:, :-1], states[:, 1:]) if reverse else (flow[:, 1:], states[:, :-1])
+    block = max(BLOCK // first.numel(), 1)
+    pairs = zip(later.split(block, 1), earlier.split(block, 1), strict=True)
+    return torch.stack([first, *((g * x.conj()).sum(1) for g, x in pairs)]).sum(0)
 
 
 def _mapped(info, dim: int | None, x: Tensor) -> Tensor:
