@@ -5,7 +5,7 @@ import html
 import json
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import numpy as np
@@ -77,8 +77,7 @@ class Screen:
         found |= {"numpy": np.__version__, "machine": platform.machine()}
         for implementation in implementations:
             found |= implementation.framework.versions()
-        certified = contextlib.suppress(Exception)
-        with certified:
+        with contextlib.suppress(PackageNotFoundError):
             found["python-flint"] = version("python-flint")
         return found
 
@@ -224,6 +223,6 @@ def _one_line(environment: dict[str, str]) -> str:
 
 
 def _installed() -> bool:
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(PackageNotFoundError):
         return bool(version("gaugeblock"))
     return False
