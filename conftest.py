@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from properties.catalogue import brought, load_framework, peers, shipped
+from properties.catalogue import brought, load_framework, peers, shipped, why_absent
 from properties.errors import Unavailable
 from properties.frameworks import FRAMEWORKS
 from properties.judge import laws_of
@@ -94,6 +94,10 @@ def _peers(kernel: Kernel, config: pytest.Config) -> Iterator:
             )
         else:
             yield from (_parameter(implementation) for implementation in found)
+            for peer in kernel.peers:
+                if peer.framework == framework and (reason := why_absent(peer, device)):
+                    mark = pytest.mark.skip(reason=f"{peer.label}: {reason}")
+                    yield pytest.param(None, id=f"{kernel.name}-{peer.label}-{framework}-{device}", marks=mark)
 
 
 def _places(config: pytest.Config) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from properties.errors import Unavailable
 from properties.frameworks import Framework, framework
-from properties.kernel import Implementation, Kernel
+from properties.kernel import Implementation, Kernel, Peer
 from reference.numbers import ARITHMETICS, Arithmetic
 
 _LIBRARY_OF = {"torch": "torch", "jax": "jax", "numpy": "numpy"}
@@ -47,7 +47,7 @@ def shipped(kernel: Kernel, framework_name: str, device: str, dtypes: tuple[str,
 def peers(kernel: Kernel, framework_name: str, device: str, dtypes: tuple[str, ...]) -> Iterator[Implementation]:
     """Other libraries' implementations of the kernel in that framework. Raises `Unavailable`."""
     for peer in kernel.peers:
-        if peer.framework != framework_name:
+        if peer.framework != framework_name or why_absent(peer, device):
             continue
         adapter = load_framework(framework_name, device)
         function = load_function(peer.address)
@@ -56,6 +56,15 @@ def peers(kernel: Kernel, framework_name: str, device: str, dtypes: tuple[str, .
                 arithmetic = ARITHMETICS[dtype]
                 found = Implementation(kernel, function, adapter, device, dtype, arithmetic, peer.label, peer.address)
                 yield replace(found, origin="library", longest=peer.longest)
+
+
+def why_absent(peer: Peer, device: str) -> str:
+    """Why this peer cannot be judged here; empty if it can."""
+    if device not in peer.devices:
+        return f"it runs on {', '.join(peer.devices)}, not on {device}"
+    if peer.requires and importlib.util.find_spec(peer.requires) is None:
+        return f"it needs the package {peer.requires}, which is not installed"
+    return ""
 
 
 def brought(
@@ -89,7 +98,7 @@ def accepts_arrays(function: Callable, address: str, kernel: Kernel) -> None:
     except (TypeError, ValueError):
         return
     try:
-        signature.bind(*kernel.core)
+        signature.bind(*(kernel.arguments or kernel.core))
     except TypeError as error:
         wanted = ", ".join(kernel.arguments)
         raise Unavailable(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from properties.catalogue import brought, load_framework, load_function, peers, shipped
+from properties.catalogue import brought, load_framework, load_function, peers, shipped, why_absent
 from properties.errors import Unavailable
 from properties.frameworks import FRAMEWORKS
 from properties.judge import judge_all, laws_of
@@ -50,6 +50,8 @@ def verify(options: argparse.Namespace) -> int:
         raise Unavailable(
             f"dtype: nothing to judge for {options.kernel!r} in {options.dtype or 'any dtype'} on {options.device}"
         )
+    for label, reason in _absent(kernels, {i.framework.name for i in implementations}, options.device).items():
+        screen.left_out(label, reason)
     verdicts = _judge(implementations, options, screen)
     ours = [v for v in verdicts if v.origin == "shipped"]
     return exit_status(ours if ours else verdicts)
@@ -114,6 +116,12 @@ def _candidates(kernel: Kernel, framework_name: str, options: argparse.Namespace
     dtypes = (options.dtype,) if options.dtype else kernel.dtypes
     found = list(shipped(kernel, framework_name, options.device, dtypes))
     return found + list(peers(kernel, framework_name, options.device, dtypes))
+
+
+def _absent(kernels: Sequence[Kernel], frameworks: set[str], device: str) -> dict[str, str]:
+    """The peers that cannot be judged here, each with the reason."""
+    wanted = [peer for kernel in kernels for peer in kernel.peers if peer.framework in frameworks]
+    return {peer.label: reason for peer in wanted if (reason := why_absent(peer, device))}
 
 
 def _frameworks(options: argparse.Namespace, screen: Screen) -> list[str]:

@@ -13,6 +13,7 @@ import numpy as np
 from hypothesis.strategies import SearchStrategy
 
 from properties.comparison import Gauged, Metric, compare
+from properties.frameworks import as_cotangents, as_outputs
 from properties.law import Falsified, Law, NotClaimed
 from properties.representable import representable
 from reference.numbers import ARITHMETICS, Arithmetic, gauge
@@ -80,14 +81,16 @@ class Variant:
 
 @dataclass(frozen=True)
 class Peer:
-    """Somebody else's implementation: what it is called, its framework, the address of the adapter, its dtypes, and the
-    longest chain or sequence that is asked of it."""
+    """Somebody else's implementation: what it is called, its framework, the address of the adapter, its dtypes, the
+    longest chain or sequence that is asked of it, the devices it runs on and the package that it needs, if any."""
 
     label: str
     framework: str
     address: str
     dtypes: tuple[str, ...] = ("float32", "float64")
     longest: int = 1000
+    devices: tuple[str, ...] = ("cpu", "cuda")
+    requires: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,6 +98,7 @@ class Kernel:
     """The contract of one kernel. `name` is "system.function": the address of reference and implementations.
 
     - inputs(dtype): strategy of cases. - core: number of trailing axes of each input that are not batch axes.
+    - gathers: the first argument is a list of arrays, as many as the case has beyond the other arguments.
     - laws: beyond the universal ones. - period: values are compared modulo it.
     - refuses: bad inputs. - empty(dtype): cases with axes of length zero.
     - vacuous_limit: share of vacuous examples above which the contract itself fails.
@@ -111,6 +115,7 @@ class Kernel:
     variants: tuple[Variant, ...] = ()
     peers: tuple[Peer, ...] = ()
     arguments: tuple[str, ...] = ()
+    gathers: bool = False
     vacuous_limit: float = 0.1
 
     @property
@@ -129,6 +134,24 @@ class Kernel:
     def reference_vjp(self) -> Callable | None:
         return getattr(importlib.import_module(f"reference.{self.system}"), self.function_name + "_vjp", None)
 
+    def positional(self, arrays: tuple) -> tuple:
+        """The arrays as the kernel's functions take them: the leading ones as a list where the kernel gathers."""
+        if not self.gathers:
+            return arrays
+        own = len(arrays) - len(self.arguments) + 1
+        return (list(arrays[:own]), *arrays[own:])
+
+    def taking_arrays(self, function: Callable) -> Callable:
+        """`function` as a function of single arrays."""
+        return _taking_arrays(self, function) if self.gathers else function
+
+    def names_of(self, case: Case) -> tuple[str, ...]:
+        """A name for every array of the case."""
+        if self.gathers:
+            own = len(case.inputs) - len(self.arguments) + 1
+            return (*(f"{self.arguments[0]}[{i}]" for i in range(own)), *self.arguments[1:])
+        return self.arguments or tuple(f"input {i}" for i in range(len(case.inputs)))
+
     def row(self, case: Case, index: tuple[int, ...]) -> Case:
         """The unbatched case at `index` of the batch; broadcast inputs take part with their only row."""
         rows = []
@@ -139,6 +162,9 @@ class Kernel:
         return replace(case, inputs=tuple(rows), drawn=f"row {index} of {case.drawn}")
 
     def batch_shape(self, case: Case) -> tuple[int, ...]:
+        """The common batch axes; a list of arrays has none."""
+        if self.gathers:
+            return ()
         return np.broadcast_shapes(*(a.shape[: a.ndim - core] for a, core in zip(case.inputs, self.core, strict=True)))
 
 
@@ -180,13 +206,14 @@ class Implementation:
     def raw(self, arrays: tuple, options: Mapping[str, Any] = NO_OPTIONS) -> tuple:
         """The outputs in the framework's own arrays."""
         with _admissible("the call"):
-            return self.framework.call(self.function, arrays, {**self.options, **options})
+            return self.framework.call(self.kernel.taking_arrays(self.function), arrays, {**self.options, **options})
 
     def pushed(self, case: Case, tangents: list[np.ndarray]) -> tuple[np.ndarray, ...]:
         """The directional derivatives of the outputs; NotClaimed without forward mode."""
         own = [self.framework.array(tangent, self.dtype, self.device) for tangent in tangents]
         with _admissible("forward mode"):
-            found = self.framework.jvp(self.function, self.arrays(case), own, {**self.options, **case.options})
+            function = self.kernel.taking_arrays(self.function)
+            found = self.framework.jvp(function, self.arrays(case), own, {**self.options, **case.options})
             return tuple(self.framework.numpy(derivative) for derivative in found)
 
     def gradients(
@@ -201,16 +228,14 @@ class Implementation:
         cotangents = self.cotangents(case) if cotangents is None else cotangents
         fed = [self.framework.array(c, self.dtype, self.device) for c in cotangents]
         with _admissible("the gradient"):
-            found = self.framework.vjp(self.function, arrays, fed, {**self.options, **case.options})
-        for name, array, gradient in zip(self.argument_names(case), case.inputs, found, strict=True):
+            function = self.kernel.taking_arrays(self.function)
+            found = self.framework.vjp(function, arrays, fed, {**self.options, **case.options})
+        for name, array, gradient in zip(self.kernel.names_of(case), case.inputs, found, strict=True):
             if gradient is None and array.dtype.kind in "fc":
                 raise Falsified(
                     f"the gradient of {name} is None: the result does not depend on it, or the graph is cut"
                 )
         return tuple(None if g is None else self.framework.numpy(g) for g in found)
-
-    def argument_names(self, case: Case) -> tuple[str, ...]:
-        return self.kernel.arguments or tuple(f"input {i}" for i in range(len(case.inputs)))
 
     def expected(self, case: Case) -> tuple[Gauged, ...]:
         """The reference's outputs with their gauges in this implementation's arithmetic."""
@@ -222,7 +247,7 @@ class Implementation:
             raise NotClaimed("the kernel has no gradient")
         if cotangents is None:
             return _expected_gradients(self.kernel, case, self.arithmetic)
-        return _gauge(self.kernel.reference_vjp, (*case.inputs, *cotangents), self.arithmetic, case.options)
+        return _gauge_of_gradients(self.kernel, case, cotangents, self.arithmetic)
 
     def cotangents(self, case: Case) -> tuple[np.ndarray, ...]:
         return _cotangents(self.kernel, case)
@@ -259,15 +284,32 @@ def float64_inside(dtype: str) -> Arithmetic:
     )
 
 
+@functools.cache
+def _taking_arrays(kernel: Kernel, function: Callable) -> Callable:
+    @functools.wraps(function)
+    def of_arrays(*arrays: Any, **options: Any) -> Any:
+        return function(*kernel.positional(arrays), **options)
+
+    return of_arrays
+
+
 @functools.lru_cache(maxsize=4096)
 def _expected(kernel: Kernel, case: Case, arithmetic: Arithmetic) -> tuple[Gauged, ...]:
-    return _gauge(kernel.reference, case.inputs, arithmetic, case.options)
+    return _gauge(kernel.reference, kernel.positional(case.inputs), arithmetic, case.options)
 
 
 @functools.lru_cache(maxsize=4096)
 def _expected_gradients(kernel: Kernel, case: Case, arithmetic: Arithmetic) -> tuple[Gauged, ...]:
+    return _gauge_of_gradients(kernel, case, _cotangents(kernel, case), arithmetic)
+
+
+def _gauge_of_gradients(
+    kernel: Kernel, case: Case, cotangents: tuple[np.ndarray, ...], arithmetic: Arithmetic
+) -> tuple[Gauged, ...]:
     assert kernel.reference_vjp is not None
-    return _gauge(kernel.reference_vjp, (*case.inputs, *_cotangents(kernel, case)), arithmetic, case.options)
+    given = kernel.positional(case.inputs)
+    structured = as_cotangents(kernel.reference(*given, **case.options), cotangents)
+    return _gauge(kernel.reference_vjp, (*given, *structured), arithmetic, case.options)
 
 
 def _gauge(function: Callable, inputs: tuple, arithmetic: Arithmetic, options: Mapping) -> tuple[Gauged, ...]:
@@ -278,10 +320,9 @@ def _gauge(function: Callable, inputs: tuple, arithmetic: Arithmetic, options: M
 
 @functools.lru_cache(maxsize=4096)
 def _cotangents(kernel: Kernel, case: Case) -> tuple[np.ndarray, ...]:
-    outputs = kernel.reference(*case.inputs, **case.options)
-    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
+    outputs = [np.asarray(o) for o in as_outputs(kernel.reference(*kernel.positional(case.inputs), **case.options))]
     random = np.random.default_rng([case.seed, len(outputs)])
-    return tuple(_cotangent(random, np.asarray(output), case.dtype) for output in outputs)
+    return tuple(_cotangent(random, output, case.dtype) for output in outputs if output.dtype.kind in "fc")
 
 
 def _cotangent(random: np.random.Generator, output: np.ndarray, dtype: str) -> np.ndarray:

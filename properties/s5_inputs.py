@@ -94,6 +94,11 @@ PAIRED_SETS = (
     Bucket(states=8, channels=1),
     Bucket(states=4, channels=3, options=WEIGHTED),
 )
+LOSS_WEIGHTS = {"imaginary_weight": 2.0**-8, "symmetry_weight": 2.0**-6}
+LOSSES = (
+    Bucket(5, 2, 2),
+    Bucket(3, 4, 3, batch=(2,), options=LOSS_WEIGHTS),
+)
 
 
 def fill_run(random: Random, bucket: Bucket, kinds: tuple[str, ...], scale: float) -> Filled:
@@ -161,6 +166,15 @@ def fill_pairs(random: Random, bucket: Bucket, kinds: tuple[str, ...], scale: fl
     return tuple(scale * array for array in arrays), f"{matrix} sets, {distance}"
 
 
+def fill_loss(random: Random, bucket: Bucket, kinds: tuple[str, ...], scale: float) -> Filled:
+    """Outputs and targets of one size, and the sets behind them."""
+    structure, matrix, distance = kinds
+    (y,), described = fill_outputs(random, bucket, (structure,), scale)
+    target = scale * sequence(random, y.shape, "normal", False)
+    sets_, of_sets = fill_pairs(random, bucket, (matrix, distance), 1.0)
+    return (y, target, *sets_), f"{described}, {of_sets}"
+
+
 DISTANCES = {"unrelated halves": 1.0, "nearly symmetric": 2.0**-8}
 RESTS = ("from rest", "from a state")
 
@@ -212,3 +226,4 @@ sets = strategy(SETS, fill_set, REAL_PARTS, FREQUENCIES, STEPS, STRUCTURES)
 one_steps = strategy(ONE_STEPS, fill_step, MODULI, PHASES, STRUCTURES)
 outputs = strategy(OUTPUTS, fill_outputs, STRUCTURES)
 paired_sets = strategy(PAIRED_SETS, fill_pairs, STRUCTURES, DISTANCES)
+losses = strategy(LOSSES, fill_loss, STRUCTURES, STRUCTURES, DISTANCES)

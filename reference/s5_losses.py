@@ -56,10 +56,10 @@ def training_loss(
 
 
 def training_loss_vjp(
-    y, target, eigenvalues, input_matrix, output_matrix, total, base, imaginary, symmetry,
-    *, imaginary_weight=1e-3, symmetry_weight=1e-4,
+    y, target, eigenvalues, input_matrix, output_matrix, cotangents, *, imaginary_weight=1e-3, symmetry_weight=1e-4
 ):  # fmt: skip
-    """Gradients of the five arrays, for one real cotangent () of each term in the order of `training_loss`."""
+    """Gradients of the five arrays; cotangents: a real one () for each term, by name."""
+    total, base, imaginary, symmetry = (cotangents[name] for name in ("total", "base", "imaginary", "symmetry"))
     residual = 2 * ((total + base) / max(np.size(y), 1) * (np.real(y) - target))
     (of_imaginary,) = imaginary_penalty_vjp(y, total + imaginary, weight=imaginary_weight)
     of_sets = conjugate_symmetry_penalty_vjp(

@@ -9,6 +9,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from reference.numbers.gauge import flatten
+
 FRAMEWORKS = ("torch", "jax", "numpy")
 
 
@@ -56,5 +58,22 @@ def framework(name: str) -> Framework:
 
 
 def as_outputs(result: Any) -> tuple:
-    """A function's result as a tuple of arrays."""
-    return tuple(result) if isinstance(result, tuple | list) else (result,)
+    """A function's result, an array or nested lists, tuples and dicts of them, as a tuple of arrays."""
+    return tuple(flatten(result))
+
+
+def as_cotangents(result: Any, cotangents: Sequence) -> tuple:
+    """What `<name>_vjp` takes after its arrays: cotangents in the shape of the result, a tuple's one by one.
+
+    An output without derivatives (integers, booleans) has None.
+    """
+    given = iter(cotangents)
+
+    def like(part: Any) -> Any:
+        if isinstance(part, dict):
+            return {name: like(part[name]) for name in sorted(part)}
+        if isinstance(part, list | tuple):
+            return [like(one) for one in part]
+        return next(given) if np.asarray(part).dtype.kind in "fc" else None
+
+    return tuple(like(one) for one in result) if isinstance(result, tuple) else (like(result),)

@@ -77,7 +77,7 @@ class JaxAdapter:
     def jvp(self, function: Callable, arrays: Sequence, tangents: Sequence, options: Mapping) -> tuple:
         call = _compiled(function, _frozen(options))
         try:
-            return as_outputs(jax.jvp(call, tuple(arrays), tuple(tangents))[1])
+            return jax.jvp(functools.partial(_differentiable, call), tuple(arrays), tuple(tangents))[1]
         except (TypeError, NotImplementedError) as error:
             raise NotClaimed(f"no forward mode: {str(error).strip().splitlines()[0]}") from error
 
@@ -103,10 +103,14 @@ def _compiled_vjp(function: Callable, options: tuple) -> Callable:
 
     @jax.jit
     def pull_back(arrays: tuple, cotangents: tuple):
-        outputs, pull = jax.vjp(call, *arrays)
-        return pull(cotangents if isinstance(outputs, tuple | list) else cotangents[0])
+        return jax.vjp(functools.partial(_differentiable, call), *arrays)[1](cotangents)
 
     return pull_back
+
+
+def _differentiable(call: Callable, *arrays: jax.Array) -> tuple:
+    """The outputs that have derivatives: neither integers nor booleans."""
+    return tuple(o for o in as_outputs(call(*arrays)) if jnp.issubdtype(jnp.result_type(o), jnp.inexact))
 
 
 ADAPTER = JaxAdapter()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import scipy
 
-from properties.frameworks import as_outputs
+from properties.frameworks import as_cotangents, as_outputs
 from properties.law import NotClaimed
 
 _COMPLEX = {"float32": np.complex64, "float64": np.complex128}
@@ -54,7 +54,8 @@ class NumpyAdapter:
         companion = getattr(home, f"{getattr(function, '__name__', '')}_vjp", None)
         if companion is None:
             raise NotClaimed("no function <name>_vjp stands beside it")
-        return as_outputs(companion(*arrays, *cotangents, **options))
+        structured = as_cotangents(function(*arrays, **options), cotangents)
+        return as_outputs(companion(*arrays, *structured, **options))
 
     def jvp(self, function: Callable, arrays: Sequence, tangents: Sequence, options: Mapping) -> tuple:
         raise NotClaimed("numpy has no forward mode")

@@ -1,6 +1,5 @@
 """PyTorch, on the CPU or CUDA. Its gradient convention is this project's own: ∂L/∂a + i ∂L/∂b."""
 
-import functools
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 
@@ -63,7 +62,7 @@ class TorchAdapter:
 
     def vjp(self, function: Callable, arrays: Sequence, cotangents: Sequence, options: Mapping) -> tuple:
         inputs = [array.detach().requires_grad_(_differentiable(array)) for array in arrays]
-        outputs = [o for o in as_outputs(function(*inputs, **options)) if isinstance(o, torch.Tensor)]
+        outputs = [o for o in as_outputs(function(*inputs, **options)) if _differentiable(o)]
         wanted = [array for array in inputs if array.requires_grad]
         pairs = [(o, c) for o, c in zip(outputs, cotangents, strict=True) if o.requires_grad]
         if not pairs:
@@ -73,9 +72,11 @@ class TorchAdapter:
         return tuple(next(found) if array.requires_grad else None for array in inputs)
 
     def jvp(self, function: Callable, arrays: Sequence, tangents: Sequence, options: Mapping) -> tuple:
-        call = functools.partial(function, **options)
+        def call(*inputs: torch.Tensor) -> tuple:
+            return tuple(o for o in as_outputs(function(*inputs, **options)) if _differentiable(o))
+
         try:
-            return as_outputs(torch.func.jvp(call, tuple(arrays), tuple(tangents))[1])
+            return torch.func.jvp(call, tuple(arrays), tuple(tangents))[1]
         except (NotImplementedError, RuntimeError) as error:
             raise NotClaimed(f"no forward mode: {str(error).strip().splitlines()[0]}") from error
 
@@ -102,8 +103,8 @@ def _watch_triton() -> _TritonCompilations | None:
     return _TritonCompilations(knobs)
 
 
-def _differentiable(array: torch.Tensor) -> bool:
-    return array.is_floating_point() or array.is_complex()
+def _differentiable(array: object) -> bool:
+    return isinstance(array, torch.Tensor) and (array.is_floating_point() or array.is_complex())
 
 
 _TRITON = _watch_triton()

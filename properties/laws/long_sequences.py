@@ -89,7 +89,7 @@ def long_sequence_gradients(implementation: Implementation, case: Case) -> float
         [DEVIATIONS * arithmetic.input * np.abs(initial)[None], of_states[:-1]]), flow, error, arithmetic)  # fmt: skip
     slack = np.abs(decay) * (error[0] + (DEVIATIONS * arithmetic.input + arithmetic.output) * np.abs(flow[0]))
     expected = (by_decay, Gauged(flow, error), Gauged(np.conj(decay) * flow[0], slack))
-    names = [f"gradient of {name}" for name in implementation.argument_names(case)]
+    names = [f"gradient of {name}" for name in implementation.kernel.names_of(case)]
     return compare("gradient", implementation.gradients(case, cotangents=(cotangent,)), expected, names=names)
 
 

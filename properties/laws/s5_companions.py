@@ -1,33 +1,21 @@
-"""Laws of the functions that stand beside a kernel in its module: one step of the layer, the loss, the reports.
+"""Laws of the functions that stand beside a kernel in its module: one step of the layer, the reports.
 
 A companion is found by its name; where there is none, the law is not claimed.
 """
 
-import functools
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
-from hypothesis import strategies as st
 
 from properties.catalogue import load_function
 from properties.comparison import compare
 from properties.errors import Unavailable
-from properties.kernel import Case, Implementation, Kernel
+from properties.kernel import Case, Implementation
 from properties.law import Falsified, NotClaimed, law
 from reference import s5 as reference
 from reference.numbers import ARITHMETICS, Gauged, gauge
 
-TERMS = ("total", "base", "imaginary", "symmetry")
-LOSS = Kernel(
-    "s5.training_loss",
-    inputs=lambda dtype: st.nothing(),  # its cases come from those of the penalty
-    core=(2, 2, 1, 2, 2),
-    arguments=("y", "target", "eigenvalues", "input_matrix", "output_matrix"),
-)
-LOSS_WEIGHTS = {"imaginary_weight": 2.0**-10, "symmetry_weight": 2.0**-13}
-OUTPUT_TIMES = 5
 LARGEST_HIPPO = 32
 
 
@@ -58,37 +46,6 @@ def stepping(implementation: Implementation, case: Case) -> float:
 
 def _arrays(implementation: Implementation, *values: np.ndarray) -> tuple:
     return tuple(implementation.framework.array(v, implementation.dtype, implementation.device) for v in values)
-
-
-@law()
-def loss_and_its_gradient(implementation: Implementation, case: Case) -> float:
-    """training_loss: each term and the total, and the gradient of any mixture of them."""
-    random = case.random()
-    shape = (OUTPUT_TIMES, case.inputs[1].shape[1])
-    y = random.normal(size=shape) + 1j * random.normal(size=shape)
-    whole = replace(case, options=LOSS_WEIGHTS).with_inputs(y, random.normal(size=shape), *case.inputs)
-    loss = replace(implementation, kernel=LOSS, function=_in_order(companion(implementation, "training_loss")))
-    worst = compare("loss", loss(whole), loss.expected(whole), names=TERMS)
-    cotangents = tuple(np.asarray(value) for value in random.integers(1, 4, len(TERMS)) / 2)
-    try:
-        gradients = loss.gradients(whole, cotangents=cotangents)
-    except NotClaimed:
-        return worst
-    names = [f"gradient of {name}" for name in LOSS.arguments]
-    return max(worst, compare("gradient", gradients, loss.expected_gradients(whole, cotangents), names=names))
-
-
-@functools.cache
-def _in_order(function: Callable) -> Callable:
-    """The terms of a loss as a tuple, so that every framework sees plain arrays."""
-
-    def terms(*arrays: Any, **options: Any) -> tuple:
-        report = function(*arrays, **options)
-        if set(report) != set(TERMS):
-            raise KeyError(f"expected the terms {', '.join(TERMS)}, got {', '.join(report)}")
-        return tuple(report[name] for name in TERMS)
-
-    return terms
 
 
 @law(judged=None)

@@ -148,7 +148,7 @@ def symmetric_set(implementation: Implementation, case: Case) -> float:
 def imaginary_gradients(implementation: Implementation, case: Case) -> float:
     """The gradient reaches Im Λ, Im B, Im C and the imaginary part of the initial state, through Re(C x)."""
     found, expected = implementation.gradients(case), implementation.expected_gradients(case)
-    names = implementation.argument_names(case)
+    names = implementation.kernel.names_of(case)
     complex_ones = [i for i, array in enumerate(case.inputs) if array.dtype.kind == "c"]
     for i in complex_ones:
         judged, gradient = expected[i], found[i]
@@ -179,6 +179,16 @@ def real_part_is_ignored(implementation: Implementation, case: Case) -> float:
     (y,) = case.inputs
     other = case.with_inputs(np.conj(y) + case.random().normal(size=y.shape) * np.max(np.abs(y), initial=0))
     return compare("penalty", implementation(other), implementation.expected(case))
+
+
+@law()
+def base_on_the_real_part(implementation: Implementation, case: Case) -> float:
+    """The base loss is that of Re y: another imaginary part leaves it where it is."""
+    y, *others = case.inputs
+    noise = case.random().normal(size=y.shape) * np.max(np.abs(y), initial=0)
+    report = implementation(case.with_inputs(y.real + 1j * noise, *others))
+    base, *_ = implementation.expected(case)  # the terms come in the order of their names
+    return compare("base loss", report[:1], (base,))
 
 
 def _symmetric(case: Case, implementation: Implementation) -> Case:

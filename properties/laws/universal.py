@@ -19,7 +19,7 @@ def values_agree(implementation: Implementation, case: Case) -> float:
 def gradients_agree(implementation: Implementation, case: Case) -> float:
     """The gradient of every input lies within its gauge of the exact vector-Jacobian product."""
     expected = implementation.expected_gradients(case)
-    names = tuple(f"gradient of {name}" for name in implementation.argument_names(case))
+    names = tuple(f"gradient of {name}" for name in implementation.kernel.names_of(case))
     return compare("gradient", implementation.gradients(case), expected, names=names)
 
 
@@ -54,7 +54,7 @@ def inputs_untouched(implementation: Implementation, case: Case) -> float:
     before = [implementation.framework.numpy(array).tobytes() for array in arrays]
     implementation.of(arrays, case.options)
     _gradients_if_claimed(implementation, case, arrays)
-    for name, array, bits in zip(implementation.argument_names(case), arrays, before, strict=True):
+    for name, array, bits in zip(implementation.kernel.names_of(case), arrays, before, strict=True):
         if implementation.framework.numpy(array).tobytes() != bits:
             raise Falsified(f"{name} was changed by the call")
     return 0.0

@@ -10,7 +10,7 @@ from properties.kernel import BadInput, Case, Kernel, Peer
 from properties.laws import s5 as time
 from properties.laws import s5_sets as sets
 from properties.laws.long_sequences import LONG_SEQUENCES
-from properties.laws.s5_companions import LAYER_COMPANIONS, SET_COMPANIONS, loss_and_its_gradient
+from properties.laws.s5_companions import LAYER_COMPANIONS, SET_COMPANIONS
 from properties.s5_inputs import Bucket
 
 WHOLE = 6  # twice the axes of any y: a mean over the batch has no rows
@@ -19,6 +19,7 @@ LAYER = ("eigenvalues", "input_matrix", "output_matrix", "feedthrough", "step", 
 SET = ("eigenvalues", "input_matrix", "step")
 ONE_STEP = ("decay", "input_matrix", "output_matrix", "feedthrough", "state", "u")
 PAIRS = ("eigenvalues", "input_matrix", "output_matrix")
+LOSS = ("y", "target", *PAIRS)
 
 
 def _zeros(dtype: str, bucket: Bucket, fill: Callable, kinds: tuple[str, ...], what: str, **changes) -> Case:
@@ -83,7 +84,9 @@ PAIRED = (drawn.PAIRED_SETS[0], drawn.fill_pairs, ("normal", "unrelated halves")
 
 bad_run, bad_layer = _bad(*RUN, SCAN), _bad(*SMALL_LAYER, LAYER)
 bad_set, bad_step = _bad(*SMALL_SET, SET), _bad(*SMALL_STEP, ONE_STEP)
-bad_output, bad_pairs = _bad(*OUTPUT, ("y",)), _bad(*PAIRED, PAIRS)
+LOSS_TERMS = (drawn.LOSSES[0], drawn.fill_loss, ("normal", "normal", "unrelated halves"))
+
+bad_output, bad_pairs, bad_loss = _bad(*OUTPUT, ("y",)), _bad(*PAIRED, PAIRS), _bad(*LOSS_TERMS, LOSS)
 
 KERNELS = (
     Kernel(
@@ -177,7 +180,7 @@ KERNELS = (
         "s5.conjugate_symmetry_penalty",
         inputs=drawn.paired_sets,
         core=(1, 2, 2),
-        laws=(sets.positivity, sets.symmetry_is_free, loss_and_its_gradient),
+        laws=(sets.positivity, sets.symmetry_is_free),
         refuses=(
             BadInput("eigenvalues", "an odd set", _odd_set),
             bad_pairs("eigenvalues", "two sets of eigenvalues", _twice),
@@ -186,5 +189,19 @@ KERNELS = (
         ),
         empty=_empty(*PAIRED, no_state={"states": 0}, no_channel={"channels": 0}),
         arguments=PAIRS,
+    ),
+    Kernel(
+        "s5.training_loss",
+        inputs=drawn.losses,
+        core=(WHOLE, WHOLE, 1, 2, 2),
+        laws=(sets.base_on_the_real_part,),
+        refuses=(
+            bad_loss("target", "a target of another shape", _longer),
+            bad_loss("eigenvalues", "two sets of eigenvalues", _twice),
+            bad_loss("input_matrix", "an input matrix for half the states", lambda x: x[:1]),
+            bad_loss("output_matrix", "an output matrix for half the states", lambda x: x[:, :1]),
+        ),
+        empty=_empty(*LOSS_TERMS, no_time={"times": 0}, no_state={"states": 0}),
+        arguments=LOSS,
     ),
 )

@@ -159,6 +159,10 @@ def enclose_within(
 
 
 def _enter(x: Any) -> Any:
+    if x is None:
+        return None
+    if isinstance(x, dict):
+        return {name: _enter(part) for name, part in x.items()}
     if isinstance(x, list | tuple):
         return type(x)(_enter(part) for part in x)
     array = np.asarray(x)

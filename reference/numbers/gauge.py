@@ -30,8 +30,8 @@ def gauge(function: Callable[..., Any], *inputs: Any, arithmetic: Arithmetic, ce
     comes from Arb balls and the tolerance grows by its distance from the truth; without, by the gauge of the
     reference's own float64 run on exact inputs.
 
-    **Arguments:** inputs are arrays, or lists and tuples of them, nested at will; integer and bool arrays are exact,
-    all others carry one rounding. Options go to the function unchanged.
+    **Arguments:** inputs are arrays, or lists, tuples and dicts of them, nested at will (None stays None); integer and
+    bool arrays are exact, all others carry one rounding. Options go to the function unchanged.
     **Returns** one `Gauged` for each array of the result. A result that no input reached has only its storage rounding.
     Raises TypeError for a NumPy function without a rounding rule, and for leaving the number system.
     """
@@ -64,6 +64,10 @@ def _run(function: Any, inputs: Any, options: Any, model: Model, granted: float)
 
 def enter(x: Any, model: Model, granted: float) -> Any:
     """Inputs enter the number system with one backward error each."""
+    if x is None:
+        return None
+    if isinstance(x, dict):
+        return {name: enter(part, model, granted) for name, part in x.items()}
     if isinstance(x, list | tuple):
         return type(x)(enter(part, model, granted) for part in x)
     value = np.asarray(x)
@@ -75,8 +79,9 @@ def enter(x: Any, model: Model, granted: float) -> Any:
 
 
 def flatten(results: Any) -> list[Any]:
+    """The arrays of nested lists, tuples and dicts; a dict's in the order of its names, whoever wrote them down."""
     if isinstance(results, dict):
-        results = list(results.values())
+        results = [results[name] for name in sorted(results)]
     if isinstance(results, list | tuple):
         return [part for result in results for part in flatten(result)]
     return [results]

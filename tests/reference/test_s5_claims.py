@@ -63,8 +63,8 @@ def test_complex_outputs_train_like_real_ones():
     full = both_halves(half, half[4])
     kept, whole = s5.apply(*half)[0], s5.apply(*full, pairs="full")[0]
     judged = gauge(s5.apply, *full, arithmetic=ARITHMETICS["float64"], pairs="full")[0]
-    base = (NOTHING, ONE, NOTHING, NOTHING)
-    plain, kept_complex = (s5.training_loss_vjp(y, target, *full[:3], *base)[0] for y in (kept, kept + 1j * whole.imag))
+    base = {"total": NOTHING, "base": ONE, "imaginary": NOTHING, "symmetry": NOTHING}
+    plain, kept_complex = (s5.training_loss_vjp(y, target, *full[:3], base)[0] for y in (kept, kept + 1j * whole.imag))
     assert np.array_equal(kept_complex, plain)
     assert np.all(np.abs(whole.real - kept) <= 2 * judged.tolerance)
 
