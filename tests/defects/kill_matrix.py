@@ -22,7 +22,7 @@ from properties.judge import Tally, laws_of, search
 from properties.kernel import Implementation
 from properties.law import Falsified, Law, NotClaimed
 from tests.defects.defect import Defect
-from tests.defects.tridiagonal import DEFECTS, KERNELS
+from tests.defects.planted import DEFECTS, KERNELS
 
 EXAMPLES, RARE = 25, 3
 NOT_CLAIMED = -1
@@ -48,17 +48,17 @@ def hunt_all(defect: Defect, examples: int) -> dict[str, int]:
 def kill_matrix(
     defects: Sequence[Defect], examples: int = EXAMPLES, processes: int = 1
 ) -> Iterator[tuple[str, dict[str, int]]]:
-    """The rows, (defect's name, law → examples needed), in the order of the defects."""
+    """The rows, (defect's key, law → examples needed), in the order of the defects."""
     if processes == 1:
-        yield from ((d.name, hunt_all(d, examples)) for d in defects)
+        yield from ((d.key, hunt_all(d, examples)) for d in defects)
         return
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
-        running = [pool.submit(_row, d.name, examples) for d in defects]
-        yield from ((d.name, row.result()) for d, row in zip(defects, running, strict=True))
+        running = [pool.submit(_row, d.key, examples) for d in defects]
+        yield from ((d.key, row.result()) for d, row in zip(defects, running, strict=True))
 
 
-def _row(name: str, examples: int) -> dict[str, int]:
-    return hunt_all(next(d for d in DEFECTS if d.name == name), examples)
+def _row(key: str, examples: int) -> dict[str, int]:
+    return hunt_all(next(d for d in DEFECTS if d.key == key), examples)
 
 
 def needed(row: dict[str, int], kind: str, kernel: str) -> int:
@@ -69,20 +69,20 @@ def needed(row: dict[str, int], kind: str, kernel: str) -> int:
 
 def summary(defects: Sequence[Defect], matrix: dict[str, dict[str, int]]) -> dict:
     """Who is falsified by the mathematics, who survives; for each law its kills, and those it alone makes."""
-    fewest = {d.name: needed(matrix[d.name], "mathematics", d.kernel) for d in defects}
+    fewest = {d.key: needed(matrix[d.key], "mathematics", d.kernel) for d in defects}
     killed = [count for count in fewest.values() if count]
     return {
         "defects": len(defects),
         "falsified": len(killed),
         "median examples": statistics.median(killed) if killed else None,
         "most examples": max(killed, default=None),
-        "survivors": {d.name: d.survives for d in defects if not fewest[d.name]},
+        "survivors": {d.key: d.survives for d in defects if not fewest[d.key]},
         "laws": {kernel: _of_laws([d for d in defects if d.kernel == kernel], matrix, kernel) for kernel in KERNELS},
     }
 
 
 def _of_laws(defects: Sequence[Defect], matrix: dict[str, dict[str, int]], kernel: str) -> dict[str, dict]:
-    killers = {d.name: [law for law, count in matrix[d.name].items() if count > 0] for d in defects}
+    killers = {d.key: [law for law, count in matrix[d.key].items() if count > 0] for d in defects}
     return {
         law.name: {
             "kills": sum(law.name in found for found in killers.values()),
@@ -102,7 +102,7 @@ def render(defects: Sequence[Defect], matrix: dict[str, dict[str, int]], console
         for number in range(1, len(laws) + 1):
             table.add_column(str(number), justify="right", no_wrap=True)
         for d in (d for d in defects if d.kernel == kernel):
-            table.add_row(d.name, d.dtype, *(_cell(matrix[d.name][law.name]) for law in laws))
+            table.add_row(d.name, d.dtype, *(_cell(matrix[d.key][law.name]) for law in laws))
         console.print(table)
         found = _of_laws([d for d in defects if d.kernel == kernel], matrix, kernel)
         for number, law in enumerate(laws, 1):
@@ -116,7 +116,7 @@ def write(folder: Path, defects: Sequence[Defect], matrix: dict[str, dict[str, i
     """kill_matrix.json in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     rows = [
-        {"name": d.name, "kernel": d.kernel, "dtype": d.dtype, "story": d.story, "examples": matrix[d.name]}
+        {"name": d.name, "kernel": d.kernel, "dtype": d.dtype, "story": d.story, "examples": matrix[d.key]}
         for d in defects
     ]
     path = folder / "kill_matrix.json"

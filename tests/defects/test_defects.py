@@ -10,11 +10,9 @@ from properties.law import MATHEMATICS, Law
 from properties.laws.universal import gradients_agree, values_agree
 from properties.profiles import PROFILES, Profile
 from properties.verdict import FALSIFIED, HOLDS, NOT_CLAIMED
-from tests.defects.chain import HONEST
 from tests.defects.defect import Defect, implementation
-from tests.defects.function import function_of
 from tests.defects.kill_matrix import RARE, hunt
-from tests.defects.tridiagonal import DEFECTS, KERNELS
+from tests.defects.planted import DEFECTS, HONEST, KERNELS
 
 CI = PROFILES["ci"]
 BRIEFLY = Profile("briefly", examples=8, rare=1, derandomize=True)
@@ -28,7 +26,7 @@ def _mathematics(candidate) -> tuple[Law, ...]:
 
 def _marked(defect: Defect):
     survives = pytest.mark.xfail(raises=AssertionError, reason=defect.survives) if defect.survives else ()
-    return pytest.param(defect, id=f"{defect.kernel.rpartition('.')[2]}-{defect.name}", marks=survives)
+    return pytest.param(defect, id=f"{defect.kernel}-{defect.name}", marks=survives)
 
 
 @pytest.mark.parametrize("defect", [_marked(defect) for defect in DEFECTS])
@@ -41,7 +39,7 @@ def test_every_planted_defect_is_falsified(defect):
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_the_undamaged_ingredients_keep_every_law(kernel, dtype):
-    honest = implementation(kernel, function_of(kernel, HONEST), dtype, "honest", "")
+    honest = implementation(HONEST[kernel], kernel, "honest", "", dtype)
     verdicts = [judge(law, honest, BRIEFLY) for law in laws_of(honest)]
     assert {v.law: v.failure or v.status for v in verdicts if v.status not in (HOLDS, NOT_CLAIMED)} == {}
 

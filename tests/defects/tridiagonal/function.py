@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from tests.defects.chain import Algorithm, dense
+from tests.defects.tridiagonal.chain import Algorithm, dense
 
 KERNELS = ("tridiagonal.resolvent_diagonal", "tridiagonal.log_determinant")
 
