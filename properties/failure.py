@@ -2,10 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from properties.comparison import PLAIN, ratios
+from properties.frameworks import as_outputs
 from properties.kernel import Case, Implementation
 from properties.law import Falsified, Law
 from reference.numbers import ARITHMETICS, Arithmetic, weaker
@@ -40,19 +42,19 @@ def baseline(law: Law, implementation: Implementation, case: Case) -> list[str]:
         return [f"none: NumPy has no {dtype} arithmetic"]
     if law.rare:
         return []
-    function, inputs, metric = kernel.reference, case.inputs, implementation.metric
+    function, inputs, metric = kernel.reference, kernel.positional(case.inputs), implementation.metric
     expected = implementation.expected(case)
     if law.judged == "gradients" and kernel.reference_vjp is not None:
-        function, inputs, metric = kernel.reference_vjp, (*inputs, *implementation.cotangents(case)), PLAIN
+        inputs = kernel.with_cotangents(case, implementation.cotangents(case))
+        function, metric = kernel.reference_vjp, PLAIN
         expected = implementation.expected_gradients(case)
     try:
         with np.errstate(all="ignore"):
-            outputs = function(*(_cast(array, dtype) for array in inputs), **case.options)
+            outputs = as_outputs(function(*_cast(inputs, dtype), **case.options))
     except (np.linalg.LinAlgError, TypeError) as failure:
         return [f"none: plain {dtype} NumPy fails on this input ({failure})"]
-    outputs = outputs if isinstance(outputs, tuple) else (outputs,)
     pairs = zip(outputs, expected, strict=True)
-    error = max((float(ratios(o, e, metric).max(initial=0)) for o, e in pairs), default=0.0)
+    error = max((float(ratios(np.asarray(o), e, metric).max(initial=0)) for o, e in pairs), default=0.0)
     judgement = "the input is well posed: the implementation is wrong" if error <= 1 else "the input is hard here"
     return [f"plain {dtype} NumPy errs by {error:.3g} gauges on this input: {judgement}"]
 
@@ -75,10 +77,15 @@ def _holds(law: Law, implementation: Implementation, case: Case, arithmetic: Ari
     return True
 
 
-def _cast(array: np.ndarray, dtype: str) -> np.ndarray:
-    if array.dtype.kind not in "fc":
-        return array
-    return array.astype(_NUMPY_COMPLEX[dtype] if array.dtype.kind == "c" else ARITHMETICS[dtype].name)
+def _cast(inputs: Any, dtype: str) -> Any:
+    """Arrays, or what holds them, in a dtype; integers and None as they are."""
+    if isinstance(inputs, dict):
+        return {name: _cast(part, dtype) for name, part in inputs.items()}
+    if isinstance(inputs, list | tuple):
+        return type(inputs)(_cast(part, dtype) for part in inputs)
+    if inputs is None or inputs.dtype.kind not in "fc":
+        return inputs
+    return inputs.astype(_NUMPY_COMPLEX[dtype] if inputs.dtype.kind == "c" else ARITHMETICS[dtype].name)
 
 
 def _address(implementation: Implementation) -> str:

@@ -141,6 +141,11 @@ class Kernel:
         own = len(arrays) - len(self.arguments) + 1
         return (list(arrays[:own]), *arrays[own:])
 
+    def with_cotangents(self, case: Case, cotangents: tuple[np.ndarray, ...]) -> tuple:
+        """What the reference's vjp takes: the inputs, and cotangents in the shape of the result."""
+        given = self.positional(case.inputs)
+        return (*given, *as_cotangents(self.reference(*given, **case.options), cotangents))
+
     def taking_arrays(self, function: Callable) -> Callable:
         """`function` as a function of single arrays."""
         return _taking_arrays(self, function) if self.gathers else function
@@ -307,9 +312,7 @@ def _gauge_of_gradients(
     kernel: Kernel, case: Case, cotangents: tuple[np.ndarray, ...], arithmetic: Arithmetic
 ) -> tuple[Gauged, ...]:
     assert kernel.reference_vjp is not None
-    given = kernel.positional(case.inputs)
-    structured = as_cotangents(kernel.reference(*given, **case.options), cotangents)
-    return _gauge(kernel.reference_vjp, (*given, *structured), arithmetic, case.options)
+    return _gauge(kernel.reference_vjp, kernel.with_cotangents(case, cotangents), arithmetic, case.options)
 
 
 def _gauge(function: Callable, inputs: tuple, arithmetic: Arithmetic, options: Mapping) -> tuple[Gauged, ...]:

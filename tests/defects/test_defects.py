@@ -38,9 +38,9 @@ def test_every_planted_defect_is_falsified(defect):
 
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_the_undamaged_ingredients_keep_every_law(kernel, dtype):
+def test_the_undamaged_keep_every_law_of_mathematics(kernel, dtype):
     honest = implementation(HONEST[kernel], kernel, "honest", "", dtype)
-    verdicts = [judge(law, honest, BRIEFLY) for law in laws_of(honest)]
+    verdicts = [judge(law, honest, BRIEFLY) for law in _mathematics(honest)]
     assert {v.law: v.failure or v.status for v in verdicts if v.status not in (HOLDS, NOT_CLAIMED)} == {}
 
 
@@ -68,6 +68,12 @@ def test_a_failure_names_law_kernel_place_values_gauges_baseline_and_replay(tmp_
     places = [[found.start() for found in re.finditer(pattern, verdict.failure)] for pattern in told]
     assert all(places), verdict.failure
     assert [first for first, *_ in places] == sorted(first for first, *_ in places)
+
+
+def test_a_failure_of_named_results_has_its_baseline_too():
+    defect = next(d for d in DEFECTS if d.name == "base_detached")
+    verdict = judge(gradients_agree, defect.implementation, CI)
+    assert "plain float32 NumPy errs by" in verdict.failure
 
 
 def test_the_replayed_case_fails_again(tmp_path):
