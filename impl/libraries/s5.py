@@ -1,7 +1,5 @@
 """The scan and the layer of S5 as users compute them with a library."""
 
-import importlib.util
-
 import numpy as np
 
 
@@ -47,6 +45,20 @@ def scipy_lfilter(decay, drive, initial):
     return states
 
 
+def accelerated_scan(decay, drive, initial):
+    """`accelerated_scan.complex.scan` of gates and tokens (B, P, T); the initial state enters with the first token."""
+    import torch
+    from accelerated_scan.complex import scan
+
+    constant = decay.ndim == 1
+    rows = torch.broadcast_shapes(drive.shape[:-2], initial.shape[:-1], () if constant else decay.shape[:-2])
+    decay, drive = (x.expand(*rows, *drive.shape[-2:]).reshape(-1, *drive.shape[-2:]) for x in (decay, drive))
+    first = drive[:, :1] + decay[:, :1] * initial.expand(*rows, -1).reshape(-1, 1, initial.shape[-1])
+    tokens = torch.cat([first, drive[:, 1:]], 1)
+    gates, tokens = (x.to(torch.complex64).mT.contiguous() for x in (decay, tokens))
+    return scan(gates, tokens).mT.reshape(*rows, *drive.shape[-2:])
+
+
 def s5_pytorch(
     eigenvalues, input_matrix, output_matrix, feedthrough, step, u, initial, *, method="zoh", pairs="half"
 ):  # fmt: skip
@@ -54,8 +66,6 @@ def s5_pytorch(
 
     It reads out Re(C x): C enters twice for a kept half, and −iC as well for the imaginary part of a full set.
     """
-    if importlib.util.find_spec("s5") is None:
-        raise NotImplementedError("s5-pytorch is not installed: python -m pip install s5-pytorch")
     import torch
     from s5.s5_model import apply_ssm, discretize_bilinear, discretize_zoh
 

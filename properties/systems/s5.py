@@ -112,6 +112,14 @@ KERNELS = (
         peers=(
             Peer("jax.lax.associative_scan", "jax", "impl.libraries.s5:jax_associative_scan"),
             Peer("scipy.signal.lfilter", "numpy", "impl.libraries.s5:scipy_lfilter"),
+            Peer(
+                "accelerated-scan",
+                "torch",
+                "impl.libraries.s5:accelerated_scan",
+                ("float32",),
+                devices=("cuda",),
+                requires="accelerated_scan",
+            ),
         ),
         arguments=SCAN,
     ),
@@ -135,6 +143,7 @@ KERNELS = (
         empty=_empty(
             *SMALL_LAYER, no_time={"times": 0}, no_state={"states": 0}, no_batch={"batch": (0,), "initial": ()}
         ),
+        peers=(Peer("s5-pytorch", "torch", "impl.libraries.s5:s5_pytorch", requires="s5"),),
         arguments=LAYER,
     ),
     Kernel(

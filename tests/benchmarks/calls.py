@@ -3,13 +3,14 @@
 import functools
 from collections.abc import Callable, Sequence
 
-from tests.benchmarks.rows import BACKWARD, FORWARD
+from properties.frameworks import as_outputs
+from tests.benchmarks.job import BACKWARD, FORWARD
 
 Calls = list[Callable]
 
 
 def calls(framework: str, direction: str, function: Callable, inputs: Sequence[tuple], cotangents: Sequence) -> Calls:
-    """`function` on every input set, or its gradient for the cotangent beside it.
+    """`function` on every input set, or its gradient for the cotangents beside it, one for each differentiable output.
 
     - forward: the value, without a graph. - backward: the gradient alone, from a forward pass already made.
     - forward+backward: value and gradient.
@@ -21,6 +22,9 @@ def calls(framework: str, direction: str, function: Callable, inputs: Sequence[t
 def _torch_calls(direction: str, function: Callable, inputs: Sequence[tuple], cotangents: Sequence) -> Calls:
     import torch
 
+    def differentiable(values):
+        return tuple(v for v in values if v.is_floating_point() or v.is_complex())
+
     def value(arrays):
         with torch.no_grad():
             return function(*arrays)
@@ -29,26 +33,33 @@ def _torch_calls(direction: str, function: Callable, inputs: Sequence[tuple], co
         return torch.autograd.grad(result, arrays, cotangent, retain_graph=True)
 
     def value_and_gradient(arrays, cotangent):
-        result = function(*arrays)
-        return result.detach(), torch.autograd.grad(result, arrays, cotangent)
+        result = differentiable(as_outputs(function(*arrays)))
+        return result, torch.autograd.grad(result, differentiable(arrays), cotangent)
 
     if direction == FORWARD:
         return [functools.partial(value, arrays) for arrays in inputs]
-    followed = [tuple(array.requires_grad_() for array in arrays) for arrays in inputs]
+    for arrays in inputs:
+        for array in differentiable(arrays):
+            array.requires_grad_()
     if direction == BACKWARD:
-        results = [function(*arrays) for arrays in followed]
+        results = [differentiable(as_outputs(function(*arrays))) for arrays in inputs]
+        followed = [differentiable(arrays) for arrays in inputs]
         return [functools.partial(gradient, *given) for given in zip(followed, results, cotangents, strict=True)]
-    return [functools.partial(value_and_gradient, *given) for given in zip(followed, cotangents, strict=True)]
+    return [functools.partial(value_and_gradient, *given) for given in zip(inputs, cotangents, strict=True)]
 
 
 def _jax_calls(direction: str, function: Callable, inputs: Sequence[tuple], cotangents: Sequence) -> Calls:
     import jax
+    import jax.numpy as jnp
+
+    def outputs(*arrays):
+        return tuple(o for o in as_outputs(function(*arrays)) if jnp.issubdtype(o.dtype, jnp.inexact))
 
     def value_and_pull_back(arrays):
-        return jax.vjp(function, *arrays)
+        return jax.vjp(outputs, *arrays)
 
     def value_and_gradient(arrays, cotangent):
-        result, pull_back = jax.vjp(function, *arrays)
+        result, pull_back = jax.vjp(outputs, *arrays)
         return result, pull_back(cotangent)
 
     if direction == FORWARD:

@@ -19,6 +19,7 @@ SECONDS = 0.3  # what the repeats of one queue may take together
 REPEATS = (3, 11)
 HOLDING = 256  # copies that leave room for the calls in the launch queue
 COPIED = {"cuda": 2**28, "cpu": 2**27}  # bytes; several caches
+MULTIPLIED = {"cuda": 8192, "cpu": 1024}  # rows and columns
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,16 @@ class NumpyClock:
         source = np.ones(COPIED[self.device], np.uint8)
         target = np.empty_like(source)
         return 2 * source.nbytes / _least_seconds(lambda: np.copyto(target, source))
+
+    def products(self, dtype: str) -> float:
+        """Operations per second in the fastest of several large matrix products; 0 for a dtype without them."""
+        import numpy as np
+
+        if dtype not in ("float32", "float64"):
+            return 0.0
+        size = MULTIPLIED[self.device]
+        matrix = np.ones((size, size), dtype)
+        return 2 * size**3 / _least_seconds(lambda: matrix @ matrix)
 
 
 class TorchClock(NumpyClock):
@@ -127,6 +138,19 @@ class TorchClock(NumpyClock):
             seconds = _least_seconds(self._copy)
         return 2 * COPIED[self.device] / seconds
 
+    def products(self, dtype: str) -> float:
+        size = MULTIPLIED[self.device]
+        matrix = self.torch.ones((size, size), dtype=getattr(self.torch, dtype), device=self.device)
+
+        def multiply():
+            return matrix @ matrix
+
+        if self.device == "cuda":
+            seconds = min(self._queued([multiply] * REPEATS[0], holding=0)[0] for _ in range(REPEATS[0]))
+        else:
+            seconds = _least_seconds(multiply)
+        return 2 * size**3 / seconds
+
     def _copy(self) -> None:
         target, source = self._buffers
         target.copy_(source)
@@ -175,6 +199,13 @@ class JaxClock(NumpyClock):
         copy = functools.partial(self.jax.jit(jnp.negative), array)
         self.wait(copy())
         return 2 * array.nbytes / min(self._in_flight([copy] * QUEUED) for _ in range(REPEATS[0]))
+
+    def products(self, dtype: str) -> float:
+        jnp, size = self.jax.numpy, MULTIPLIED[self.device]
+        matrix = self.jax.device_put(jnp.ones((size, size), jnp.dtype(dtype)), self.jax.devices(self.device)[0])
+        multiply = functools.partial(self.jax.jit(functools.partial(jnp.matmul, precision="highest")), matrix, matrix)
+        self.wait(multiply())
+        return 2 * size**3 / min(self._in_flight([multiply] * REPEATS[0]) for _ in range(REPEATS[0]))
 
 
 @functools.cache

@@ -10,15 +10,15 @@ import pytest
 from properties.catalogue import load_framework
 from properties.errors import Unavailable
 from properties.frameworks import FRAMEWORKS
+from tests.benchmarks.job import SHIPPED, rows
 from tests.benchmarks.machine import Machine
-from tests.benchmarks.rows import SHIPPED, rows
 from tests.benchmarks.table import Table
 
 LEGEND = (
-    "wall: one synchronised call. device: one of many queued calls. limit: share of the copy bandwidth that is used",
-    "by the bytes that the job cannot avoid; cached: its inputs fit the cache. times as long: the peer's time over",
-    "this one's, by the device's clock where there is one. \"one …\" solves a single system, a part of the job: a",
-    "lower bound of what that solver costs.",
+    "wall: one synchronised call. device: one of many queued calls. limit: the time that the machine needs for the",
+    "bytes and products that the job cannot avoid, as a share of this one's; cached: its inputs fit the cache.",
+    "times as long: the peer's time over this one's, by the device's clock where there is one. \"one …\" solves a",
+    "single system, a part of the job: a lower bound of what that solver costs.",
 )
 TABLE, MACHINE = pytest.StashKey[Table](), pytest.StashKey[Machine]()
 
@@ -26,8 +26,6 @@ TABLE, MACHINE = pytest.StashKey[Table](), pytest.StashKey[Machine]()
 def pytest_configure(config: pytest.Config) -> None:
     # JAX would take most of the device's memory, and leave none to the others.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
-    # Timed without pytest-xdist, which would bring this marker.
-    config.addinivalue_line("markers", "xdist_group(name): rows of one worker")
     config.stash[TABLE] = Table()
 
 

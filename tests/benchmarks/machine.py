@@ -25,6 +25,11 @@ class Machine:
         """Bytes read and written per second in the fastest large copy that one of the frameworks makes."""
         return max(clock(name, self.device).copies() for name in self.frameworks)
 
+    @functools.lru_cache  # noqa: B019 - a machine lives as long as the session
+    def products(self, dtype: str) -> float:
+        """Floating-point operations per second of the fastest large matrix product in that dtype."""
+        return max(clock(name, self.device).products(dtype) for name in self.frameworks)
+
     @property
     def name(self) -> str:
         return self._described[0]

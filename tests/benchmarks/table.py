@@ -4,8 +4,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.benchmarks.clocks import DeviceTime
+from tests.benchmarks.job import SHIPPED, Row
 from tests.benchmarks.machine import Machine
-from tests.benchmarks.rows import SHIPPED, Row
 
 HEADER = ("kernel", "direction", "shape", "framework", "contender", "wall", "device", "limit", "times as long")
 
@@ -32,7 +32,10 @@ class Measurement:
 
     @property
     def limit(self) -> float:
-        return self.row.bytes_at_least / self.machine.bandwidth
+        """Seconds that the machine needs for the bytes, or for the products, whichever takes longer."""
+        row = self.row
+        products = row.flops_at_least / self.machine.products(row.job.dtype) if row.flops_at_least else 0.0
+        return max(row.bytes_at_least / self.machine.bandwidth, products)
 
     @property
     def resident(self) -> bool:
@@ -47,12 +50,16 @@ class Measurement:
             "direction": self.row.direction,
             "framework": self.row.framework,
             "contender": self.row.contender,
-            "shape": list(self.row.shape),
+            "dtype": self.row.job.dtype,
+            "shape": dict(zip(self.row.job.axes, self.row.shape, strict=True)),
+            "options": dict(self.row.job.options),
             "wall_seconds": self.wall,
             "device_seconds": device.seconds if device else None,
             "device_time": device.method if device else None,
             "bytes_at_least": self.row.bytes_at_least,
+            "flops_at_least": self.row.flops_at_least,
             "copy_bandwidth_bytes_per_second": self.machine.bandwidth,
+            "products_per_second": self.machine.products(self.row.job.dtype) if self.row.flops_at_least else None,
             "limit_seconds": self.limit,
             "share_of_limit": self.limit / self.seconds,
             "part_of_the_job": self.part,
@@ -83,7 +90,7 @@ class Table:
         return {
             other.row.contender: {"seconds": other.seconds, "ratio": other.seconds / measured.seconds}
             for other in self.measurements
-            if other.row.job == measured.row.job and other.row.contender != SHIPPED
+            if other.row.contest == measured.row.contest and other.row.contender != SHIPPED
         }
 
     def lines(self) -> list[str]:
@@ -93,13 +100,12 @@ class Table:
 
     def _cells(self, measured: Measurement) -> tuple[str, ...]:
         row = measured.row
-        chains, sites = row.shape
         ratios = (f"{label} {found['ratio']:.3g}" for label, found in self.peers(measured).items())
         share = "cached" if measured.resident else f"{measured.limit / measured.seconds:.1%}"
         return (
             row.kernel,
             row.direction,
-            f"{chains} x {sites}",
+            row.sizes,
             row.framework,
             row.contender,
             _time(measured.wall),

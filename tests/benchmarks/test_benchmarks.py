@@ -1,9 +1,12 @@
 """Every row of the table is timed, behind the gate. Speed is shown, never asserted."""
 
+import functools
 import itertools
 import math
 import time
+from collections.abc import Sequence
 
+import numpy as np
 import pytest
 
 from properties.errors import Unavailable
@@ -11,9 +14,8 @@ from properties.kernel import Implementation
 from tests.benchmarks.calls import Calls, calls
 from tests.benchmarks.clocks import clock, repeats_within
 from tests.benchmarks.gate import implementation_of, refusal
+from tests.benchmarks.job import FORWARD, Job, Row, Shape
 from tests.benchmarks.machine import Machine
-from tests.benchmarks.peers import PEERS, Peer
-from tests.benchmarks.rows import DTYPE, FORWARD, SHIPPED, Row, cotangent, input_sets
 from tests.benchmarks.table import Measurement, Table
 
 MOST_SETS = 64
@@ -22,18 +24,18 @@ SECONDS = 0.4  # what the rounds of one row may take together
 
 
 def test_speed(row: Row, device: str, machine: Machine, table: Table, benchmark):
-    timer, peer = clock(row.framework, device), _peer(row)
+    timer, peer = clock(row.framework, device), row.peer
     if peer and (reason := peer.too_much(row.shape, timer.free_memory())):
-        pytest.skip(reason)
+        pytest.skip(f"{peer.label}: {reason}")
     try:
-        implementation = implementation_of(row.kernel, row.framework, row.contender, device)
+        implementation = implementation_of(row.job, row.framework, row.contender, device)
     except Unavailable as reason:
         pytest.skip(str(reason))
     if text := refusal(row, device, smoke=benchmark.disabled):
         # A library's error is a finding, which the suite reports elsewhere.
         pytest.skip(f"not timed. {text}") if peer and peer.library else pytest.fail(text, pytrace=False)
 
-    prepared = _prepare(row, implementation, peer, machine, one=benchmark.disabled)
+    prepared = _prepare(row, implementation, machine, one=benchmark.disabled)
     turns = itertools.cycle(prepared)
 
     def call() -> None:
@@ -41,7 +43,7 @@ def test_speed(row: Row, device: str, machine: Machine, table: Table, benchmark)
 
     call()
     seconds = _seconds(call)
-    benchmark.group = row.job
+    benchmark.group = row.contest
     benchmark.pedantic(call, rounds=repeats_within(SECONDS, seconds, ROUNDS), warmup_rounds=len(prepared) > 1)
     if benchmark.disabled:
         return
@@ -59,21 +61,28 @@ def test_speed(row: Row, device: str, machine: Machine, table: Table, benchmark)
     benchmark.extra_info |= table.add(measured)
 
 
-def _peer(row: Row) -> Peer | None:
-    found = [peer for peer in PEERS if (peer.framework, peer.label) == (row.framework, row.contender)]
-    return found[0] if row.contender != SHIPPED else None
-
-
-def _prepare(row: Row, implementation: Implementation, peer: Peer | None, machine: Machine, one: bool) -> Calls:
+def _prepare(row: Row, implementation: Implementation, machine: Machine, one: bool) -> Calls:
     """The calls, on input sets that together exceed the cache twice wherever MOST_SETS of them do."""
-    framework = implementation.framework
+    job, framework = row.job, implementation.framework
     count = 1 if one else min(max(2, math.ceil(2 * machine.cache / row.bytes_at_least)), MOST_SETS)
-    drawn = input_sets(row.shape, count)
-    given = [tuple(framework.array(array, DTYPE, machine.device) for array in arrays) for arrays in drawn]
-    losses = 0 if row.direction == FORWARD else count
-    fed = [framework.array(cotangent(row, seed), DTYPE, machine.device) for seed in range(losses)]
-    function = peer.timed if peer and peer.timed else implementation.function
-    return calls(row.framework, row.direction, function, given, fed)
+
+    def placed(sets: Sequence[tuple[np.ndarray, ...]]) -> list[tuple]:
+        return [tuple(framework.array(x, job.dtype, machine.device) for x in arrays) for arrays in sets]
+
+    fed = placed(_cotangents(job, row.shape, 0 if row.direction == FORWARD else count))
+    function = row.peer.timed if row.peer and row.peer.timed else implementation.function
+    taking = functools.partial(implementation.kernel.taking_arrays(function), **job.options)
+    return calls(row.framework, row.direction, taking, placed(_inputs(job, row.shape, count)), fed)
+
+
+@functools.lru_cache(maxsize=1)
+def _inputs(job: Job, shape: Shape, count: int) -> tuple[tuple[np.ndarray, ...], ...]:
+    return tuple(job.draw(np.random.default_rng(seed), shape) for seed in range(count))
+
+
+def _cotangents(job: Job, shape: Shape, count: int) -> list[tuple[np.ndarray, ...]]:
+    """The cotangents of random losses."""
+    return [job.cotangents(np.random.default_rng((seed, 1)), shape) for seed in range(count)]
 
 
 def _seconds(call) -> float:

@@ -2,38 +2,24 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+
+from tests.benchmarks.job import COMPLEX, Peer, Shape
 
 LARGEST_DENSE = 1024
 DENSE_COPIES = 8  # bands laid out, summed and made complex, then factors and inverse
 
 
-@dataclass(frozen=True)
-class Peer:
-    """- judged: address of a `resolvent_diagonal` that is gated. - timed: what is timed, if that is only a part of it.
-    - dense: whether it holds N² numbers a chain. - library: whether its errors are a library's, and not ours.
-    """
-
-    label: str
-    framework: str
-    judged: str
-    timed: Callable | None = None
-    dense: bool = False
-    library: bool = True
-
-    def too_much(self, shape: tuple[int, int], memory: int) -> str:
-        """Why this shape is not for this peer; empty if it is."""
-        chains, sites = shape
-        if not self.dense:
-            return ""
-        if sites > LARGEST_DENSE:
-            return f"{self.label} needs sites² numbers a chain; it is timed up to {LARGEST_DENSE} sites, not {sites}"
-        needed = DENSE_COPIES * chains * sites**2 * np.dtype(np.complex64).itemsize
-        if needed > memory:
-            return f"{self.label} needs {needed / 2**30:.3g} GiB, and {memory / 2**30:.3g} GiB are free"
-        return ""
+def _dense(shape: Shape, memory: int) -> str:
+    """Why a shape is not for a peer that holds sites² numbers a chain."""
+    chains, sites = shape
+    if sites > LARGEST_DENSE:
+        return f"it needs sites² numbers a chain, and is timed up to {LARGEST_DENSE} sites, not {sites}"
+    needed = DENSE_COPIES * chains * sites**2 * COMPLEX
+    if needed > memory:
+        return f"it needs {needed / 2**30:.3g} GiB, and {memory / 2**30:.3g} GiB are free"
+    return ""
 
 
 def jax_normalised_scan(main, upper, lower, shift):
@@ -149,8 +135,8 @@ def _solving_for_main(solve: Callable) -> Callable:
 
 PEERS = (
     Peer("associative scan", "jax", f"{__name__}:jax_normalised_scan", library=False),
-    Peer("inverse", "torch", "impl.libraries.tridiagonal:torch_inverse", dense=True),
-    Peer("solve_banded", "numpy", "impl.libraries.tridiagonal:scipy_solve_banded", dense=True),
+    Peer("inverse", "torch", "impl.libraries.tridiagonal:torch_inverse", too_much=_dense),
+    Peer("solve_banded", "numpy", "impl.libraries.tridiagonal:scipy_solve_banded", too_much=_dense),
     Peer("one tridiagonal_solve", "jax", f"{__name__}:jax_diagonal_by_solves", _solving_for_main(jax_single_solve)),
     Peer("one solve_banded", "numpy", f"{__name__}:scipy_diagonal_by_solves", _solving_for_main(scipy_single_solve)),
 )

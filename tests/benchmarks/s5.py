@@ -1,0 +1,134 @@
+"""Rows of S5: a scan with constant decays that forget within a thousand times, and the whole layer."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from properties import s5_inputs
+from properties.kernel import Case
+from properties.s5_inputs import Bucket
+from tests.benchmarks.job import (
+    BACKWARD,
+    BOTH,
+    COMPLEX,
+    FORWARD,
+    REAL,
+    SMOKE,
+    Job,
+    Peer,
+    Shape,
+    complex_normal,
+    normal,
+)
+
+RUN, LAYER = Bucket(17, 4, batch=(2,), initial=(2,)), Bucket(17, 4, 8, batch=(2,), initial=(2,))
+LONGEST_MEMORY = 1000.0  # times
+BEYOND_FILTERS = 2**24  # states
+
+
+def judged_runs(dtype: str) -> st.SearchStrategy[Case]:
+    return _judged(dtype, RUN, s5_inputs.fill_run, ("contracting", "turning", "normal", "from a state"))
+
+
+def judged_layers(dtype: str) -> st.SearchStrategy[Case]:
+    kinds = ("damped", "drawn", "usual", "normal", "normal", "from a state")
+    return _judged(dtype, LAYER, s5_inputs.fill_layer, kinds)
+
+
+def _judged(dtype: str, bucket: Bucket, fill, kinds: tuple[str, ...]) -> st.SearchStrategy[Case]:
+    return st.builds(lambda seed: s5_inputs.make(bucket, fill, kinds, 0, seed, dtype), st.integers(0, 2**32 - 1))
+
+
+def draw_run(random: np.random.Generator, shape: Shape) -> tuple[np.ndarray, ...]:
+    batch, times, states = shape
+    modulus = 1 - 1 / random.uniform(2, LONGEST_MEMORY, states)
+    decay = (modulus * np.exp(1j * random.uniform(-np.pi, np.pi, states))).astype(np.complex64)
+    return decay, complex_normal(random, batch, times, states), complex_normal(random, batch, states)
+
+
+def scan_bytes(direction: str, shape: Shape) -> int:
+    """A state: forward reads its drive and writes it; backward reads its cotangent and itself and writes a gradient."""
+    batch, times, states = shape
+    sequence, ends = COMPLEX * batch * times * states, COMPLEX * (batch + 1) * states
+    forward, backward = 2 * sequence + ends, 3 * sequence + 2 * ends
+    return {FORWARD: forward, BACKWARD: backward, BOTH: forward + backward}[direction]
+
+
+def draw_layer(random: np.random.Generator, shape: Shape) -> tuple[np.ndarray, ...]:
+    batch, times, channels, states = shape
+    return (
+        (-0.5 + 1j * np.pi * np.arange(states)).astype(np.complex64),
+        complex_normal(random, states, channels) / np.float32(np.sqrt(channels)),
+        complex_normal(random, channels, states) / np.float32(np.sqrt(states)),
+        normal(random, channels),
+        np.exp(random.uniform(np.log(1e-3), np.log(1e-1), states)).astype(np.float32),
+        normal(random, batch, times, channels),
+        complex_normal(random, batch, states),
+    )
+
+
+def layer_cotangents(random: np.random.Generator, shape: Shape) -> tuple[np.ndarray, ...]:
+    batch, times, channels, states = shape
+    return normal(random, batch, times, channels), complex_normal(random, batch, states)
+
+
+def layer_bytes(direction: str, shape: Shape) -> int:
+    """Forward reads u and writes y; backward reads u and the cotangent of y and writes the gradient of u."""
+    batch, times, channels, states = shape
+    sequence, own = REAL * batch * times * channels, COMPLEX * (2 * channels + 2 + batch) * states
+    return {FORWARD: 2 * sequence + own, BACKWARD: 3 * sequence + 2 * own, BOTH: 5 * sequence + 3 * own}[direction]
+
+
+def layer_flops(direction: str, shape: Shape) -> int:
+    """Real times complex, and the real part of complex times complex: two real products each; twice that backward."""
+    batch, times, channels, states = shape
+    forward = 2 * (2 * 2 * batch * times * channels * states)
+    return {FORWARD: forward, BACKWARD: 2 * forward, BOTH: 3 * forward}[direction]
+
+
+def _filtered(shape: Shape, memory: int) -> str:
+    states = int(np.prod(shape))
+    return f"one filter a channel; timed up to {BEYOND_FILTERS} states, not {states}" if states > BEYOND_FILTERS else ""
+
+
+JOBS = (
+    Job(
+        "s5.scan",
+        (FORWARD, BOTH),
+        ("B", "T", "P"),
+        {
+            "cuda": ((16, 16_384, 128), (8, 1_000_000, 32), (1, 1_048_576, 32)),
+            "cpu": ((1, 1000, 16), (16, 1000, 64), (1, 100_000, 32)),
+            SMOKE: ((1, 17, 2),),
+        },
+        draw_run,
+        lambda random, shape: (complex_normal(random, *shape),),
+        scan_bytes,
+        judged_runs,
+        (
+            Peer(
+                "jax.lax.associative_scan", "jax", "impl.libraries.s5:jax_associative_scan", directions=(FORWARD, BOTH)
+            ),
+            Peer("scipy.signal.lfilter", "numpy", "impl.libraries.s5:scipy_lfilter", too_much=_filtered),
+            Peer(
+                "accelerated-scan",
+                "torch",
+                "impl.libraries.s5:accelerated_scan",
+                directions=(FORWARD, BOTH),
+                requires="accelerated_scan",
+                devices=("cuda",),
+            ),
+        ),
+    ),
+    Job(
+        "s5.apply",
+        (FORWARD, BOTH),
+        ("B", "T", "H", "P"),
+        {"cuda": ((16, 16_384, 128, 64),), "cpu": ((4, 1000, 64, 32),), SMOKE: ((1, 17, 3, 2),)},
+        draw_layer,
+        layer_cotangents,
+        layer_bytes,
+        judged_layers,
+        (Peer("s5-pytorch", "torch", "impl.libraries.s5:s5_pytorch", requires="s5"),),
+        flops_at_least=layer_flops,
+    ),
+)
