@@ -1,14 +1,17 @@
-"""The command line: verify, check, replay, kernels.
+"""The command line: verify, check, replay, kernels, claims, bench, report.
 
 Exit status: 0 every law holds · 1 falsified · 2 usage, import or contract error · 3 nothing could be judged.
 """
 
 import argparse
+import importlib.util
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from properties import ledger
 from properties.catalogue import brought, load_framework, load_function, peers, shipped, why_absent
 from properties.errors import Unavailable
 from properties.frameworks import FRAMEWORKS
@@ -17,7 +20,8 @@ from properties.kernel import Implementation, Kernel
 from properties.law import Falsified, NotClaimed
 from properties.profiles import PROFILES
 from properties.replay import Replay, read_replay
-from properties.report import Screen, write_report
+from properties.report import BENCHMARKS, Report, read_benchmarks, read_report, write_report
+from properties.screen import Screen
 from properties.systems import all_kernels, kernels_matching
 from properties.verdict import Verdict, exit_status
 from reference.numbers import ARITHMETICS
@@ -92,6 +96,31 @@ def list_kernels(options: argparse.Namespace) -> int:
     return 0
 
 
+def bench(options: argparse.Namespace) -> int:
+    """Time the kernels against their peers, by pytest-benchmark, from the source tree that holds the benchmarks."""
+    home = Path(__file__).parent.parent / "tests" / "benchmarks"
+    if not home.is_dir():
+        raise Unavailable("bench: the benchmarks come with the source tree, and this is an installed package")
+    if importlib.util.find_spec("pytest_benchmark") is None:
+        raise Unavailable("bench: pytest-benchmark is not installed; python -m pip install 'gaugeblock[bench,test]'")
+    options.report.mkdir(parents=True, exist_ok=True)
+    kept = options.report.resolve() / BENCHMARKS
+    command = [sys.executable, "-m", "pytest", str(home), "-q", "-p", "no:xdist", f"--benchmark-json={kept}"]
+    command += ["--kernel", options.kernel, "--device", options.device]
+    command += ["--framework", options.framework] if options.framework else []
+    return min(subprocess.run(command, cwd=home.parent.parent, check=False).returncode, 2)
+
+
+def report(options: argparse.Namespace) -> int:
+    """Show again what the last run found, and the last benchmarks; the exit status is that of the run."""
+    stored, screen = read_report(options.folder), Screen()
+    screen.stored(stored.environment, stored.profile)
+    screen.table(stored.verdicts)
+    screen.speed(read_benchmarks(options.folder))
+    ours = [v for v in stored.verdicts if v.origin == "shipped"]
+    return exit_status(ours if ours else stored.verdicts)
+
+
 def _judge(implementations: list[Implementation], options: argparse.Namespace, screen: Screen) -> list[Verdict]:
     profile = PROFILES[options.profile]
     screen.header(implementations, profile)
@@ -102,7 +131,7 @@ def _judge(implementations: list[Implementation], options: argparse.Namespace, s
                 verdicts.append(verdict)
                 progress.done(verdict)
     screen.table(verdicts)
-    for path in write_report(options.report, verdicts, screen.environment(implementations), profile):
+    for path in write_report(options.report, Report(screen.environment(implementations), profile.name, verdicts)):
         screen.written(path)
     return verdicts
 
@@ -200,6 +229,24 @@ def _parser() -> argparse.ArgumentParser:
 
     listing = commands.add_parser("kernels", help="list kernels, their arguments and laws")
     listing.set_defaults(run=list_kernels)
+
+    timing = commands.add_parser("bench", help="time the kernels against their peers and the machine's limit")
+    timing.add_argument("--kernel", default="*", metavar="GLOB", help="kernels by name; default: all")
+    timing.add_argument("--framework", choices=FRAMEWORKS, help="one framework only; the others still run as peers")
+    timing.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
+    timing.add_argument("--report", type=Path, default=Path("reports"), metavar="DIR", help="for benchmarks.json")
+    timing.set_defaults(run=bench)
+
+    reporting = commands.add_parser("report", help="show the last verdicts and benchmarks again")
+    reporting.add_argument("folder", nargs="?", type=Path, default=Path("reports"), metavar="DIR")
+    reporting.set_defaults(run=report)
+
+    claiming = commands.add_parser("claims", help="measure published statements anew, beside the verdicts on record")
+    claiming.add_argument("--model", default="", metavar="NAME", help="statements about one model, such as MUSE")
+    claiming.add_argument(
+        "--report", type=Path, default=Path("reports"), metavar="DIR", help="for claims.json and the training curves"
+    )
+    claiming.set_defaults(run=ledger.run)
     return parser
 
 

@@ -101,7 +101,7 @@ def vacuous_share(expected: Sequence[Gauged]) -> float:
     """Share of elements whose gauge is infinite or not smaller than the output's root mean square."""
     blunt, total = 0, 0
     for judged in expected:
-        size = np.sqrt(np.mean(np.abs(judged.value) ** 2)) if judged.value.size else 0.0
+        size = _root_mean_square(judged.value)
         blunt += int(np.count_nonzero(np.isinf(judged.tolerance) | ((judged.tolerance >= size) & (size > 0))))
         total += judged.value.size
     return blunt / max(total, 1)
@@ -111,10 +111,15 @@ def conditioning(expected: Sequence[Gauged], unit: float) -> float:
     """The largest gauge in units of unit roundoff × root mean square of its output: the digits that the input costs."""
     found = [0.0]
     for judged in expected:
-        size = np.sqrt(np.mean(np.abs(judged.value) ** 2)) if judged.value.size else 0.0
+        size = _root_mean_square(judged.value)
         if size > 0 and np.isfinite(judged.tolerance).any():
             found.append(float(judged.tolerance[np.isfinite(judged.tolerance)].max() / (unit * size)))
     return max(found)
+
+
+def _root_mean_square(value: np.ndarray) -> float:
+    with np.errstate(over="ignore"):  # infinite where the squares of huge values are
+        return float(np.sqrt(np.mean(np.abs(value) ** 2))) if value.size else 0.0
 
 
 def _names(what: str, names: Sequence[str], count: int) -> Sequence[str]:

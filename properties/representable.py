@@ -11,7 +11,9 @@ def representable(array: np.ndarray, dtype: str) -> np.ndarray:
     if array.dtype.kind not in "fc":
         return array
     if array.dtype.kind == "c":
-        return representable(array.real, dtype) + 1j * representable(array.imag, dtype)
+        joined = np.empty(array.shape, complex)  # by parts: 1j·∞ would be NaN + i∞
+        joined.real, joined.imag = representable(array.real, dtype), representable(array.imag, dtype)
+        return joined
     if dtype == "bfloat16":
         return _bfloat16(array)
     if dtype not in REAL_DTYPES:

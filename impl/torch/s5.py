@@ -11,11 +11,15 @@ Source: Smith, Warrington, Linderman, Simplified State Space Layers for Sequence
 import importlib
 import importlib.util
 import math
-from collections.abc import Mapping
 from types import ModuleType
 
 import torch
 from torch import Tensor
+
+from impl.torch.s5_arguments import at_rest, check_alike, check_reading, check_scan, check_set, joined, require
+from impl.torch.s5_discretization import discretize
+from impl.torch.s5_losses import conjugate_symmetry_penalty, imaginary_penalty, training_loss
+from impl.torch.s5_reports import gradient_flow, hippo_n, statistics
 
 __all__ = [
     "apply",
@@ -31,49 +35,6 @@ __all__ = [
 ]
 
 BLOCK = 2**16  # states whose products are summed at a time: half a MiB of single precision
-SERIES_TERMS = 32  # a power of two for pairwise summation; in the unit disc 12 are enough for single, 20 for double
-
-
-def hippo_n(n: int, *, dtype: torch.dtype = torch.complex64, device: torch.device | str | None = None) -> Tensor:
-    """Eigenvalues of the normal part of HiPPO-LegS, (n) complex, Re = −½, by increasing imaginary part.
-
-    They are −½ + i·eig(−iS) for the antisymmetric S_jk = √((j + ½)(k + ½)), j < k; found in double.
-    Source: Gu, Gupta, Goel, Ré, On the Parameterization and Initialization of Diagonal State Space Models, 2022.
-    """
-    if isinstance(n, bool) or not isinstance(n, int):
-        raise TypeError(f"n: expected a whole number ≥ 0, got {type(n).__name__}")
-    if n < 0:
-        raise ValueError(f"n: expected a whole number ≥ 0, got {n}")
-    if dtype not in (torch.complex64, torch.complex128):
-        raise TypeError(f"dtype: expected complex64 or complex128, got {dtype}")
-    weights = (torch.arange(n, dtype=torch.float64) + 0.5).sqrt()
-    above = torch.outer(weights, weights).triu(1)
-    frequencies = torch.linalg.eigvalsh(-1j * (above - above.mT))
-    # The spectrum comes in pairs ±ω; half the difference of both makes them exact partners.
-    frequencies = (frequencies - frequencies.flip(0)) / 2
-    return torch.complex(torch.full_like(frequencies, -0.5), frequencies).to(dtype=dtype, device=device)
-
-
-def discretize(
-    eigenvalues: Tensor, input_matrix: Tensor, step: Tensor, *, method: str = "zoh"
-) -> tuple[Tensor, Tensor]:
-    """Λ̄ and B̄ of x' = Λ x + B u with u held for Δ = step; nothing is clamped. With z = ΛΔ,
-
-    zoh: Λ̄ = e^z, B̄ = Δ (e^z − 1)/z · B, which is Δ·B at z = 0;  bilinear: Λ̄ = (1 + z/2)/(1 − z/2), B̄ = Δ/(1 − z/2) · B.
-
-    **Arguments**: eigenvalues (P), input_matrix (P, H), step (P) real. **Returns**: (P) and (P, H).
-    """
-    _check_alike(eigenvalues=eigenvalues, input_matrix=input_matrix, step=step)
-    _check_set(eigenvalues, input_matrix, step)
-    z = eigenvalues * step
-    if method == "zoh":
-        decay, gain = torch.exp(z), step * _exponential_quotient(z)
-    elif method == "bilinear":
-        resolvent = 1 / (1 - z / 2)
-        decay, gain = (1 + z / 2) * resolvent, step * resolvent
-    else:
-        raise ValueError(f"method: expected 'zoh' or 'bilinear', got {method!r}")
-    return decay, gain.unsqueeze(-1) * input_matrix
 
 
 def scan(decay: Tensor, drive: Tensor, initial: Tensor | None = None) -> Tensor:
@@ -83,9 +44,9 @@ def scan(decay: Tensor, drive: Tensor, initial: Tensor | None = None) -> Tensor:
     axes broadcast. **Returns**: (…, T, P), complex unless all three are real. Differentiable to any order, in reverse
     and forward mode.
     """
-    initial = _at_rest(drive, initial)
-    _check_alike(drive=drive, decay=decay, initial=initial)
-    batch = _check_scan(decay, drive, initial)
+    initial = at_rest(drive, initial)
+    check_alike(drive=drive, decay=decay, initial=initial)
+    batch = check_scan(decay, drive, initial)
     if 0 in (*batch, *drive.shape):
         return decay * initial.unsqueeze(-2) + drive
     dtype = torch.promote_types(torch.promote_types(decay.dtype, drive.dtype), initial.dtype)
@@ -109,13 +70,13 @@ def apply(
     **Returns**: y (…, T, H) and the state after the last time (…, P), which is `initial` where T = 0.
     """
     initial = eigenvalues.new_zeros(eigenvalues.shape[-1:]) if initial is None else initial
-    _check_alike(
+    check_alike(
         eigenvalues=eigenvalues, input_matrix=input_matrix, output_matrix=output_matrix, feedthrough=feedthrough,
         step=step, u=u, initial=initial,
     )  # fmt: skip
-    _check_set(eigenvalues, input_matrix, step)
-    _check_reading(input_matrix, output_matrix, feedthrough, u, pairs)
-    _require("u", u.ndim > 1, f"(…, T, {u.shape[-1]})", u)
+    check_set(eigenvalues, input_matrix, step)
+    check_reading(input_matrix, output_matrix, feedthrough, u, pairs)
+    require("u", u.ndim > 1, f"(…, T, {u.shape[-1]})", u)
     decay, discrete = discretize(eigenvalues, input_matrix, step, method=method)
     states = scan(decay, _driven(discrete, u), initial)
     final = states[..., -1, :].clone() if u.shape[-2] else initial.to(states.dtype).expand(*states.shape[:-2], -1)
@@ -131,95 +92,15 @@ def step(
     **Arguments**: decay (P) and input_matrix (P, H) as `discretize` gives them, output_matrix (H, P), feedthrough (H),
     state (…, P), u (…, H) real. **Returns**: y (…, H), complex for pairs="full", and state' (…, P).
     """
-    _check_alike(
+    check_alike(
         decay=decay, input_matrix=input_matrix, output_matrix=output_matrix, feedthrough=feedthrough, state=state, u=u
     )
-    _check_set(decay, input_matrix, name="decay")
-    _check_reading(input_matrix, output_matrix, feedthrough, u, pairs)
-    _require("state", state.shape[-1:] == decay.shape, f"(…, {decay.shape[0]})", state)
-    _joined("state", u.shape[:-1], state.shape[:-1])
+    check_set(decay, input_matrix, name="decay")
+    check_reading(input_matrix, output_matrix, feedthrough, u, pairs)
+    require("state", state.shape[-1:] == decay.shape, f"(…, {decay.shape[0]})", state)
+    joined("state", u.shape[:-1], state.shape[:-1])
     following = decay * state + _driven(input_matrix, u)
     return _read_out(output_matrix, following, pairs) + feedthrough * u, following
-
-
-def imaginary_penalty(y: Tensor, *, weight: float = 1.0) -> Tensor:
-    """weight · mean over batch and time of Σ_h (Im y_h)², y (…, T, H) → (); zero for a real y, and of nothing."""
-    _check_alike(y=y)
-    _require("y", y.ndim > 0, "(…, T, H)", y)
-    squares = y.imag.square() if y.is_complex() else torch.zeros_like(y) * y
-    return weight * squares.sum() / max(math.prod(y.shape[:-1]), 1)
-
-
-def conjugate_symmetry_penalty(
-    eigenvalues: Tensor, input_matrix: Tensor, output_matrix: Tensor, *, weight: float = 1.0
-) -> Tensor:
-    """weight · (mean |λ_j − conj λ_{j+P}|² + the same for the rows of B and the columns of C), () and ≥ 0.
-
-    Full sets in the concatenated layout: eigenvalues (2P), input_matrix (2P, H), output_matrix (H, 2P). Zero exactly on
-    symmetric sets.
-    """
-    _check_alike(eigenvalues=eigenvalues, input_matrix=input_matrix, output_matrix=output_matrix)
-    _check_set(eigenvalues, input_matrix)
-    size = eigenvalues.shape[0]
-    _require("eigenvalues", size % 2 == 0, "(2P), an even number", eigenvalues)
-    _require("output_matrix", output_matrix.ndim == 2 and output_matrix.shape[1] == size, f"(H, {size})", output_matrix)
-    total = eigenvalues.real.new_zeros(())
-    for pairs in (eigenvalues, input_matrix, output_matrix.mT):
-        kept, partner = pairs.chunk(2) if size else (pairs, pairs)
-        total = total + _mean_square(kept - partner.conj())
-    return weight * total
-
-
-def training_loss(
-    y: Tensor, target: Tensor, eigenvalues: Tensor, input_matrix: Tensor, output_matrix: Tensor,
-    *, imaginary_weight: float = 1e-3, symmetry_weight: float = 1e-4,
-) -> dict[str, Tensor]:  # fmt: skip
-    """base = mean (Re y − target)², the two penalties under their weights, and total = their sum, each ().
-
-    **Arguments**: y (…, T, H), target (…, T, H) real, the full sets as in `conjugate_symmetry_penalty`.
-    """
-    _check_alike(
-        y=y, target=target, eigenvalues=eigenvalues, input_matrix=input_matrix, output_matrix=output_matrix
-    )  # fmt: skip
-    _require("target", target.shape == y.shape, f"{tuple(y.shape)} as y has", target)
-    base = _mean_square(y.real - target)
-    imaginary = imaginary_penalty(y, weight=imaginary_weight)
-    symmetry = conjugate_symmetry_penalty(eigenvalues, input_matrix, output_matrix, weight=symmetry_weight)
-    return {"total": base + imaginary + symmetry, "base": base, "imaginary": imaginary, "symmetry": symmetry}
-
-
-def gradient_flow(gradients: Mapping[str, Tensor]) -> dict[str, dict[str, dict[str, float | bool]]]:
-    """Is the imaginary part learning? For the real and the imaginary part of each gradient:
-
-    norm, the Euclidean one; zeros, the share of exact zeros, 0 of nothing; finite, no NaN and no infinity. A real
-    gradient has no imaginary part.
-    """
-    found = {}
-    for name, gradient in gradients.items():
-        _check_alike(**{f"gradients[{name!r}]": gradient})
-        parts = {"real": gradient.real, "imaginary": gradient.imag} if gradient.is_complex() else {"real": gradient}
-        found[name] = {part: _flow(values.detach()) for part, values in parts.items()}
-    return found
-
-
-def statistics(eigenvalues: Tensor, step: Tensor, *, method: str = "zoh") -> dict[str, float]:
-    """What a monitor shows of a set Λ (P ≥ 1) and its steps Δ (P), as plain numbers.
-
-    The ranges of Re Λ, Im Λ and Δ; spectral_radius = max |Λ̄|; stable_share = share of |Λ̄| < 1; symmetry_violation =
-    max |Λ̄_j − conj Λ̄_{j+P/2}| in the concatenated layout, NaN for an odd set.
-    """
-    _check_alike(eigenvalues=eigenvalues, step=step)
-    _require("eigenvalues", eigenvalues.ndim == 1 and eigenvalues.numel() > 0, "(P), P ≥ 1", eigenvalues)
-    decay, _ = discretize(eigenvalues, eigenvalues.new_zeros((*eigenvalues.shape, 0)), step, method=method)
-    half, odd = divmod(decay.shape[0], 2)
-    broken = decay.new_full((1,), math.nan) if odd else decay[:half] - decay[half:].conj()
-    found = {}
-    for name, x in (("real", eigenvalues.real), ("imaginary", _imaginary(eigenvalues)), ("step", step)):
-        found[f"{name}_min"], found[f"{name}_max"] = x.aminmax()
-    found["spectral_radius"] = decay.abs().max()
-    found["stable_share"] = (decay.abs() < 1).double().mean()
-    found["symmetry_violation"] = broken.abs().max()
-    return {name: value.item() for name, value in found.items()}
 
 
 class _Recurrence(torch.autograd.Function):
@@ -303,19 +184,6 @@ def _mapped(info, dim: int | None, x: Tensor) -> Tensor:
     return x.expand(info.batch_size, *x.shape) if dim is None else x.movedim(dim, 0)
 
 
-def _exponential_quotient(z: Tensor) -> Tensor:
-    """(e^z − 1)/z, 1 at z = 0. In the unit disc its series Σ z^k/(k + 1)!, so that no derivative cancels either."""
-    inside = z.detach().abs() <= 1
-    near, far = torch.where(inside, z, 0), torch.where(inside, 1, z)
-    terms = [1 / math.factorial(k + 1) for k in range(SERIES_TERMS)]
-    series = torch.tensor(terms, dtype=z.dtype.to_real(), device=z.device)
-    power = near.unsqueeze(-1)
-    while series.shape[-1] > 1:
-        series = series[..., 0::2] + power * series[..., 1::2]
-        power = power.square()
-    return torch.where(inside, series.squeeze(-1), (torch.exp(far) - 1) / far)
-
-
 def _driven(discrete: Tensor, u: Tensor) -> Tensor:
     """B̄ u as one real product: real and imaginary parts are neighbouring columns."""
     pairs = torch.view_as_real(discrete.to(discrete.dtype.to_complex()).resolve_conj())
@@ -333,84 +201,3 @@ def _read_out(output_matrix: Tensor, states: Tensor, pairs: str) -> Tensor:
 
 def _imaginary(x: Tensor) -> Tensor:
     return x.imag if x.is_complex() else torch.zeros_like(x)
-
-
-def _mean_square(x: Tensor) -> Tensor:
-    """mean |x|², 0 of nothing."""
-    squares = torch.view_as_real(x.resolve_conj()).square() if x.is_complex() else x.square()
-    return squares.sum() / max(x.numel(), 1)
-
-
-def _flow(part: Tensor) -> dict[str, float | bool]:
-    return {
-        "norm": torch.linalg.vector_norm(part.double()).item(),
-        "zeros": (part == 0).sum().item() / max(part.numel(), 1),
-        "finite": bool(torch.isfinite(part).all()),
-    }
-
-
-def _at_rest(drive: Tensor, initial: Tensor | None) -> Tensor:
-    if initial is not None or not isinstance(drive, Tensor):
-        return initial if initial is not None else torch.zeros(())
-    return drive.new_zeros(drive.shape[-1:])
-
-
-def _check_alike(**arrays: Tensor) -> None:
-    """Tensors, of one precision and on one device; `step`, `feedthrough` and `u` real."""
-    (expected, model), *_ = arrays.items()
-    for name, array in arrays.items():
-        if not isinstance(array, Tensor):
-            raise TypeError(f"{name}: expected a torch.Tensor, got {type(array).__name__}")
-        if array.dtype not in (torch.float32, torch.float64, torch.complex64, torch.complex128):
-            raise TypeError(f"{name}: expected float32, float64, complex64 or complex128, got {array.dtype}")
-        if array.dtype.to_real() != model.dtype.to_real():
-            raise TypeError(f"{name}: expected the precision of {expected} ({model.dtype}), got {array.dtype}")
-        if array.device != model.device:
-            raise ValueError(f"{name}: expected the device of {expected} ({model.device}), got {array.device}")
-        if name in ("step", "u", "target") and array.is_complex():
-            raise TypeError(f"{name}: expected a real tensor, got {array.dtype}")
-
-
-def _require(name: str, holds: bool, expected: str, array: Tensor) -> None:
-    if not holds:
-        raise ValueError(f"{name}: expected shape {expected}, got {tuple(array.shape)}")
-
-
-def _check_set(
-    eigenvalues: Tensor, input_matrix: Tensor, step: Tensor | None = None, *, name: str = "eigenvalues"
-) -> None:
-    _require(name, eigenvalues.ndim == 1, "(P)", eigenvalues)
-    size = eigenvalues.shape[0]
-    _require("input_matrix", input_matrix.ndim == 2 and input_matrix.shape[0] == size, f"({size}, H)", input_matrix)
-    if step is not None:
-        _require("step", step.shape == eigenvalues.shape, f"({size})", step)
-
-
-def _check_reading(input_matrix: Tensor, output_matrix: Tensor, feedthrough: Tensor, u: Tensor, pairs: str) -> None:
-    size, channels = input_matrix.shape
-    _require("output_matrix", output_matrix.shape == (channels, size), f"({channels}, {size})", output_matrix)
-    _require("feedthrough", feedthrough.shape == (channels,), f"({channels})", feedthrough)
-    _require("u", u.shape[-1:] == (channels,), f"(…, {channels})", u)
-    if pairs not in ("half", "full"):
-        raise ValueError(f"pairs: expected 'half' or 'full', got {pairs!r}")
-    if pairs == "half" and feedthrough.is_complex():
-        raise TypeError(f"feedthrough: expected a real tensor beside pairs='half', got {feedthrough.dtype}")
-
-
-def _check_scan(decay: Tensor, drive: Tensor, initial: Tensor) -> torch.Size:
-    """The batch shape."""
-    _require("drive", drive.ndim > 1, "(…, T, P)", drive)
-    times, size = drive.shape[-2:]
-    fits = decay.shape[-2:] == drive.shape[-2:] or decay.shape == (size,)
-    _require("decay", fits, f"({size}) or (…, {times}, {size})", decay)
-    _require("initial", initial.shape[-1:] == (size,), f"(…, {size})", initial)
-    return _joined("initial", _joined("decay", drive.shape[:-2], decay.shape[:-2]), initial.shape[:-1])
-
-
-def _joined(name: str, batch: torch.Size, own: torch.Size) -> torch.Size:
-    if batch == own or not own:
-        return batch
-    try:
-        return torch.broadcast_shapes(batch, own)
-    except RuntimeError:
-        raise ValueError(f"{name}: expected batch axes that broadcast with {tuple(batch)}, got {tuple(own)}") from None

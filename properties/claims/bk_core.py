@@ -12,9 +12,9 @@ SHIFT = np.asarray(1j)
 
 
 def chain(seed: int, constant: bool) -> tuple[np.ndarray, ...]:
-    """A real chain, its bonds drawn or all the same, at z = i."""
+    """A real chain at z = i: main normal, bonds 1, or drawn within a half of it."""
     random = np.random.default_rng(seed)
-    upper, lower = np.ones((2, SITES - 1)) if constant else random.normal(size=(2, SITES - 1))
+    upper, lower = np.ones((2, SITES - 1)) if constant else random.uniform(1 / 2, 3 / 2, size=(2, SITES - 1))
     return random.normal(size=SITES), upper, lower, SHIFT
 
 
@@ -63,24 +63,30 @@ def gradient() -> Finding:
         value = tridiagonal.resolvent_diagonal(*inputs)
         random = np.random.default_rng(seed)
         drawn = random.normal(size=SITES) + 1j * random.normal(size=SITES)
-        exact = tridiagonal.resolvent_diagonal_vjp(*inputs, drawn)[0]
+        exact = _exact(inputs, drawn)
         own.append(np.linalg.norm((-drawn * np.conj(value) ** 2).real - exact) / np.linalg.norm(exact))
         of_imaginary_loss = 1j * np.ones(SITES)
         cosines.append(
             _cosine(
                 (-of_imaginary_loss * value**2).real,
-                tridiagonal.resolvent_diagonal_vjp(*inputs, of_imaginary_loss)[0],
+                _exact(inputs, of_imaginary_loss),
             )
         )
-    error, cosine = float(np.median(own)), float(np.median(cosines))
+    error, cosine = float(np.max(own)), float(np.min(cosines))
     numbers = {
-        "relative error of the own-site term, median": error,
-        "cosine with the exact gradient of Σ Im G, median": cosine,
-        "inputs of four without a gradient": 3,
+        "relative error of the own-site term, median": float(np.median(own)),
+        "relative error of the own-site term, worst": error,
+        "cosine with the exact gradient of Σ Im G, worst": cosine,
+        "inputs of four without a gradient, as published": 3,
     }
     (judged,) = gauge(tridiagonal.resolvent_diagonal, *chain(0, False), arithmetic=ARITHMETICS["float64"])
     rounding = float(np.max(judged.tolerance / np.abs(judged.value)))
     return Finding(REFUTED if error > rounding or cosine < 1 - rounding else HOLDS, numbers)
+
+
+def _exact(inputs: tuple[np.ndarray, ...], *cotangent: np.ndarray) -> np.ndarray:
+    """The gradient of main."""
+    return tridiagonal.resolvent_diagonal_vjp(*inputs, *cotangent)[0]
 
 
 def _cosine(a: np.ndarray, b: np.ndarray) -> float:

@@ -47,7 +47,12 @@ def mean_square(*half: np.ndarray) -> float:
 def gradients(half: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
     """Of the mean square of y, through Re(C x)."""
     y, final = s5.apply(*half)
-    return s5.apply_vjp(*half, 2 * y / y.size, 0 * final)
+    return pulled_back(half, 2 * y / y.size, 0 * final)
+
+
+def pulled_back(inputs: tuple[np.ndarray, ...], *cotangents: np.ndarray, pairs: str = "half") -> tuple[np.ndarray, ...]:
+    """Of the inputs of `apply`, for cotangents of y and of the final state."""
+    return s5.apply_vjp(*inputs, *cotangents, pairs=pairs)
 
 
 @claim("V1", MODEL, "taking the real part of C x cuts the gradient to the imaginary parts", REFUTED)
@@ -80,9 +85,13 @@ def complex_outputs() -> Finding:
     y, final = s5.apply(*full, pairs="full")
     target = np.random.default_rng(2).normal(size=y.shape)
     base = {"total": 0.0, "base": 1.0, "imaginary": 0.0, "symmetry": 0.0}
-    kept, taken = (s5.training_loss_vjp(output, target, *full[:3], base)[0] for output in (y, y.real))
+    eigenvalues, input_matrix, output_matrix, *_ = full
+    kept, taken = (
+        s5.training_loss_vjp(output, target, eigenvalues, input_matrix, output_matrix, base)[0]
+        for output in (y, y.real)
+    )
     through_complex, through_real = (
-        s5.apply_vjp(*full, cotangent + 0j, 0 * final, pairs="full") for cotangent in (kept, taken)
+        pulled_back(full, cotangent + 0j, 0 * final, pairs="full") for cotangent in (kept, taken)
     )
     apart = max(float(np.max(np.abs(a - b))) for a, b in zip(through_complex, through_real, strict=True))
     later = float(np.max(np.abs(np.tanh(y).real - np.tanh(y.real))))
@@ -90,9 +99,7 @@ def complex_outputs() -> Finding:
     return Finding(REFUTED if apart == 0 else HOLDS, numbers)
 
 
-@claim(
-    "V3", MODEL, "conjugate-symmetric Λ, B, C give real output", HOLDS_IF, condition="Δ is tied across the halves"
-)
+@claim("V3", MODEL, "conjugate-symmetric Λ, B, C give real output", HOLDS_IF, condition="Δ is tied across the halves")
 def symmetric_sets() -> Finding:
     """Each member of a pair needs the other's step: its Λ̄ and B̄ are conjugates only then."""
     half = half_set()

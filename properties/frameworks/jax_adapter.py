@@ -75,9 +75,17 @@ class JaxAdapter:
         return tuple(None if g.dtype == jax.dtypes.float0 else jnp.conj(g) for g in jax.block_until_ready(found))
 
     def jvp(self, function: Callable, arrays: Sequence, tangents: Sequence, options: Mapping) -> tuple:
-        call = _compiled(function, _frozen(options))
+        compiled = _compiled(function, _frozen(options))
+        moving = [place for place, array in enumerate(arrays) if jnp.issubdtype(array.dtype, jnp.inexact)]
+
+        def call(*moved: jax.Array) -> tuple:
+            inputs = list(arrays)
+            for place, array in zip(moving, moved, strict=True):
+                inputs[place] = array
+            return _differentiable(compiled, *inputs)
+
         try:
-            return jax.jvp(functools.partial(_differentiable, call), tuple(arrays), tuple(tangents))[1]
+            return jax.jvp(call, tuple(arrays[p] for p in moving), tuple(tangents[p] for p in moving))[1]
         except (TypeError, NotImplementedError) as error:
             raise NotClaimed(f"no forward mode: {str(error).strip().splitlines()[0]}") from error
 

@@ -72,11 +72,16 @@ class TorchAdapter:
         return tuple(next(found) if array.requires_grad else None for array in inputs)
 
     def jvp(self, function: Callable, arrays: Sequence, tangents: Sequence, options: Mapping) -> tuple:
-        def call(*inputs: torch.Tensor) -> tuple:
+        moving = [place for place, array in enumerate(arrays) if _differentiable(array)]
+
+        def call(*moved: torch.Tensor) -> tuple:
+            inputs = list(arrays)
+            for place, array in zip(moving, moved, strict=True):
+                inputs[place] = array
             return tuple(o for o in as_outputs(function(*inputs, **options)) if _differentiable(o))
 
         try:
-            return torch.func.jvp(call, tuple(arrays), tuple(tangents))[1]
+            return torch.func.jvp(call, tuple(arrays[p] for p in moving), tuple(tangents[p] for p in moving))[1]
         except (NotImplementedError, RuntimeError) as error:
             raise NotClaimed(f"no forward mode: {str(error).strip().splitlines()[0]}") from error
 

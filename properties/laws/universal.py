@@ -114,7 +114,8 @@ def _tangent(random: np.random.Generator, array: np.ndarray, dtype: str) -> np.n
     if array.dtype.kind not in "fc":
         return np.zeros(array.shape)
     drawn = random.normal(size=array.shape) + (1j * random.normal(size=array.shape) if array.dtype.kind == "c" else 0)
-    return representable(np.asarray(drawn * np.abs(array)), dtype)
+    size = np.where(np.isfinite(array), np.abs(array), 1)  # a direction, also where the value is NaN or infinite
+    return representable(np.asarray(drawn * size), dtype)
 
 
 def _inner(w: np.ndarray, v: np.ndarray) -> float:

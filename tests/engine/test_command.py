@@ -40,6 +40,16 @@ def test_a_replay_file_shows_the_failure_again_and_judges_another_function(tmp_p
     assert main(["replay", str(stored), f"{USERS}:honest"]) == HOLDS
 
 
+def test_a_report_is_shown_again_with_the_exit_status_of_its_run(tmp_path, capsys):
+    check("honest", tmp_path)
+    first = capsys.readouterr().out
+    assert main(["report", str(tmp_path)]) == HOLDS
+    row = next(line for line in capsys.readouterr().out.splitlines() if KERNEL in line)
+    assert row in first
+    assert main(["report", str(tmp_path / "elsewhere")]) == USAGE
+    assert "there is no" in capsys.readouterr().err
+
+
 def test_strict_makes_manners_count(tmp_path):
     assert check("honest", tmp_path, "--strict") == FALSIFIED
 

@@ -1,0 +1,84 @@
+"""Refusing arguments of the S5 functions that do not fit: types, precisions, devices, shapes, options."""
+
+import torch
+from torch import Tensor
+
+
+def at_rest(drive: Tensor, initial: Tensor | None) -> Tensor:
+    if initial is not None or not isinstance(drive, Tensor):
+        return initial if initial is not None else torch.zeros(())
+    return drive.new_zeros(drive.shape[-1:])
+
+
+def check_alike(**arrays: Tensor) -> None:
+    """Tensors, of one precision and on one device; `step`, `feedthrough` and `u` real."""
+    (expected, model), *_ = arrays.items()
+    for name, array in arrays.items():
+        if not isinstance(array, Tensor):
+            raise TypeError(f"{name}: expected a torch.Tensor, got {type(array).__name__}")
+        if array.dtype not in (torch.float32, torch.float64, torch.complex64, torch.complex128):
+            raise TypeError(f"{name}: expected float32, float64, complex64 or complex128, got {array.dtype}")
+        if array.dtype.to_real() != model.dtype.to_real():
+            raise TypeError(f"{name}: expected the precision of {expected} ({model.dtype}), got {array.dtype}")
+        if array.device != model.device:
+            raise ValueError(f"{name}: expected the device of {expected} ({model.device}), got {array.device}")
+        if name in ("step", "u", "target") and array.is_complex():
+            raise TypeError(f"{name}: expected a real tensor, got {array.dtype}")
+
+
+def require(name: str, holds: bool, expected: str, array: Tensor) -> None:
+    if not holds:
+        raise ValueError(f"{name}: expected shape {expected}, got {tuple(array.shape)}")
+
+
+def check_set(
+    eigenvalues: Tensor, input_matrix: Tensor, step: Tensor | None = None, *, name: str = "eigenvalues"
+) -> None:
+    require(name, eigenvalues.ndim == 1, "(P)", eigenvalues)
+    size = eigenvalues.shape[0]
+    require("input_matrix", input_matrix.ndim == 2 and input_matrix.shape[0] == size, f"({size}, H)", input_matrix)
+    if step is not None:
+        require("step", step.shape == eigenvalues.shape, f"({size})", step)
+
+
+def check_reading(input_matrix: Tensor, output_matrix: Tensor, feedthrough: Tensor, u: Tensor, pairs: str) -> None:
+    size, channels = input_matrix.shape
+    require("output_matrix", output_matrix.shape == (channels, size), f"({channels}, {size})", output_matrix)
+    require("feedthrough", feedthrough.shape == (channels,), f"({channels})", feedthrough)
+    require("u", u.shape[-1:] == (channels,), f"(…, {channels})", u)
+    if pairs not in ("half", "full"):
+        raise ValueError(f"pairs: expected 'half' or 'full', got {pairs!r}")
+    if pairs == "half" and feedthrough.is_complex():
+        raise TypeError(f"feedthrough: expected a real tensor beside pairs='half', got {feedthrough.dtype}")
+
+
+def check_scan(decay: Tensor, drive: Tensor, initial: Tensor) -> torch.Size:
+    """The batch shape."""
+    require("drive", drive.ndim > 1, "(…, T, P)", drive)
+    times, size = drive.shape[-2:]
+    fits = decay.shape[-2:] == drive.shape[-2:] or decay.shape == (size,)
+    require("decay", fits, f"({size}) or (…, {times}, {size})", decay)
+    require("initial", initial.shape[-1:] == (size,), f"(…, {size})", initial)
+    return joined("initial", joined("decay", drive.shape[:-2], decay.shape[:-2]), initial.shape[:-1])
+
+
+def joined(name: str, batch: torch.Size, own: torch.Size) -> torch.Size:
+    if batch == own or not own:
+        return batch
+    try:
+        return torch.broadcast_shapes(batch, own)
+    except RuntimeError:
+        raise ValueError(f"{name}: expected batch axes that broadcast with {tuple(batch)}, got {tuple(own)}") from None
+
+
+def check_sizes(**sizes: int) -> None:
+    for name, size in sizes.items():
+        if isinstance(size, bool) or not isinstance(size, int):
+            raise TypeError(f"{name}: expected a whole number ≥ 1, got {type(size).__name__}")
+        if size < 1:
+            raise ValueError(f"{name}: expected a whole number ≥ 1, got {size}")
+
+
+def check_choice(name: str, chosen: str, there: tuple[str, ...]) -> None:
+    if chosen not in there:
+        raise ValueError(f"{name}: expected one of {', '.join(there)}, got {chosen!r}")
