@@ -1,5 +1,6 @@
 """The recurrence x_t = λ_t x_{t−1} + d_t as a JAX primitive: chunk-parallel, transposable, and its own derivative."""
 
+import importlib.util
 from functools import partial
 
 import jax
@@ -90,9 +91,18 @@ def _power(x: Array, exponent: int) -> Array:
     return result
 
 
+def _scan_on_cuda(decay: Array, drive: Array, initial: Array, *, reverse: bool) -> Array:
+    if importlib.util.find_spec("jax_triton") is None:
+        return scan(decay, drive, initial, reverse=reverse)
+    from impl.jax.cuda import s5 as cuda
+
+    return cuda.scan(decay, drive, initial, reverse=reverse)
+
+
 recurrence_p = Primitive("linear_recurrence")
-recurrence_p.def_impl(partial(jax.jit, static_argnames="reverse")(scan))
+recurrence_p.def_impl(partial(jax.jit, static_argnames="reverse")(recurrence))
 mlir.register_lowering(recurrence_p, mlir.lower_fun(scan, multiple_results=False))
+mlir.register_lowering(recurrence_p, mlir.lower_fun(_scan_on_cuda, multiple_results=False), platform="cuda")
 
 
 @recurrence_p.def_abstract_eval
