@@ -72,7 +72,7 @@ def fill_case(bucket: Bucket, kinds: tuple[str, str], sharpness: float, scale: i
     size = _size_for(bucket, sharpness)
     q = size * fill(random, (*bucket.batch, bucket.times, bucket.channels), "normal")
     k = size * fill(random, (*batch, bucket.keys, bucket.channels), of_keys)
-    v = 2.0**scale * _values(random, (*batch, bucket.keys, bucket.value_channels), of_values, dtype)
+    v = 2.0**scale * values_of(random, (*batch, bucket.keys, bucket.value_channels), of_values, dtype)
     drawn = f"{bucket}, {of_keys} keys, {of_values} values, sharpness {sharpness:g}, scale 2^{scale}"
     case = Case((), dtype, seed, bucket.options, drawn).with_inputs(q, k, v)
     return case if bucket.lengths is None else case.with_inputs(*case.inputs, _lengths(random, bucket))
@@ -84,7 +84,7 @@ def _size_for(bucket: Bucket, sharpness: float) -> float:
     return float(np.sqrt(sharpness / (scale * np.sqrt(max(bucket.channels, 1)))))
 
 
-def _values(random: Random, shape: tuple[int, ...], structure: str, dtype: str) -> np.ndarray:
+def values_of(random: Random, shape: tuple[int, ...], structure: str, dtype: str) -> np.ndarray:
     """In half precision the channels have means, so that an average over keys is not lost in rounding."""
     drawn = fill(random, shape, structure)
     if dtype in ("float64", "float32"):

@@ -55,7 +55,7 @@ def peers(kernel: Kernel, framework_name: str, device: str, dtypes: tuple[str, .
             if dtype in peer.dtypes:
                 arithmetic = ARITHMETICS[dtype]
                 found = Implementation(kernel, function, adapter, device, dtype, arithmetic, peer.label, peer.address)
-                yield replace(found, origin="library", longest=peer.longest)
+                yield replace(found, origin="library", longest=peer.longest, differentiable=peer.differentiable)
 
 
 def why_absent(peer: Peer, device: str) -> str:

@@ -82,7 +82,8 @@ class Variant:
 @dataclass(frozen=True)
 class Peer:
     """Somebody else's implementation: what it is called, its framework, the address of the adapter, its dtypes, the
-    longest chain or sequence that is asked of it, the devices it runs on and the package that it needs, if any."""
+    longest chain or sequence that is asked of it, the devices it runs on, the package that it needs, if any, and whether
+    it can be differentiated."""
 
     label: str
     framework: str
@@ -91,6 +92,7 @@ class Peer:
     longest: int = 1000
     devices: tuple[str, ...] = ("cpu", "cuda")
     requires: str = ""
+    differentiable: bool = True
 
 
 @dataclass(frozen=True, eq=False)

@@ -52,12 +52,12 @@ def statistics(eigenvalues: Tensor, step: Tensor, *, method: str = "zoh") -> dic
     """
     check_alike(eigenvalues=eigenvalues, step=step)
     require("eigenvalues", eigenvalues.ndim == 1 and eigenvalues.numel() > 0, "(P), P ≥ 1", eigenvalues)
-    decay, _ = discretize(eigenvalues, eigenvalues.new_zeros((*eigenvalues.shape, 0)), step, method=method)
-    decay = decay.to(torch.complex128)  # near the unit circle a rounded modulus would decide what is stable
+    wide = eigenvalues.to(torch.complex128)  # near the unit circle a rounded modulus would decide what is stable
+    decay, _ = discretize(wide, wide.new_zeros((*wide.shape, 0)), step.double(), method=method)
     half, odd = divmod(decay.shape[0], 2)
     broken = decay.new_full((1,), math.nan) if odd else decay[:half] - decay[half:].conj()
     found = {}
-    for name, x in (("real", eigenvalues.real), ("imaginary", eigenvalues.to(decay.dtype).imag), ("step", step)):
+    for name, x in (("real", eigenvalues.real), ("imaginary", wide.imag), ("step", step)):
         found[f"{name}_min"], found[f"{name}_max"] = x.aminmax()
     found["spectral_radius"] = decay.abs().max()
     found["stable_share"] = (decay.abs() < 1).double().mean()

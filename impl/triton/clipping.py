@@ -27,7 +27,7 @@ def _inverse(power):
 
 @triton.jit
 def _tile(addresses, lengths, owners, firsts, t, TILE: tl.constexpr, DTYPE: tl.constexpr, ALIGNED: tl.constexpr):
-    """Pointers into tile t of its array, which of them are inside, and whether all are: then loads are wide."""
+    """Pointers into tile t of its array, which are inside, and whether all are: then loads are wide."""
     owner = tl.load(owners + t).to(tl.int64)
     start = (t - tl.load(firsts + owner)).to(tl.int64) * TILE
     place = start + tl.arange(0, TILE)
@@ -52,7 +52,7 @@ def _load(pointers, inside, full):
 
 @triton.jit
 def _broken(x, COMPLEX: tl.constexpr, TILE: tl.constexpr):
-    """Per element of the tile, whether it is NaN and whether it is not finite; a complex one as a whole, in both parts."""
+    """Whether each element is NaN and whether it is not finite; a complex one as a whole, in both parts."""
     nan = (x != x).to(tl.int32)
     bad = (tl.abs(x) == float("inf")).to(tl.int32) | nan
     if COMPLEX:
@@ -72,7 +72,8 @@ def measure(
     addresses, lengths, owners, firsts, tiles, sizes, scales, nans, infs, first_share,
     DTYPE: tl.constexpr, WIDE: tl.constexpr, COMPLEX: tl.constexpr, TILE: tl.constexpr, ALIGNED: tl.constexpr,
 ):  # fmt: skip
-    """One program's share, at first_share + program: Σ|g/s|² over finite elements in double, its s, how many elements are NaN and ∞.
+    """One program's share, stored at first_share + program: Σ|g/s|² over finite elements in double, its s, and how
+    many elements are NaN and ∞.
 
     WIDE arrays (double precision) are scaled by the power of two s below the largest of each tile; others need none.
     """
@@ -156,7 +157,7 @@ def apply(
     for t in range(tl.program_id(0), tiles, tl.num_programs(0)):
         pointers, inside, full = _tile(addresses, lengths, owners, firsts, t, TILE, DTYPE, ALIGNED)
         x = _load(pointers, inside, full)
-        nan, bad = _broken(x, COMPLEX, TILE)
+        _, bad = _broken(x, COMPLEX, TILE)
         x = tl.where(bad != 0, 0.0, x)
         if clips:
             x = (x.to(tl.float64) * inverse * ratio).to(DTYPE)

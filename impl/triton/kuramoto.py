@@ -11,6 +11,8 @@ from typing import NamedTuple
 import triton
 import triton.language as tl
 
+from impl.triton.tiles import counting, product, read_tile, write_tile
+
 
 class Plan(NamedTuple):
     """Tiles of queries and of keys, their padded channels, and how fast the sine may be."""
@@ -69,38 +71,8 @@ def _cosine(phase, FAST: tl.constexpr):
 
 
 @triton.jit
-def _tile(ptr, row, first, length, channels, BLOCK: tl.constexpr, WIDTH: tl.constexpr):
-    """Rows first … first + BLOCK of one batch row, (BLOCK, WIDTH), zeros outside."""
-    place, channel = first + tl.arange(0, BLOCK)[:, None], tl.arange(0, WIDTH)[None, :]
-    inside = (place < length) & (channel < channels)
-    return tl.load(ptr + row * length * channels + place.to(tl.int64) * channels + channel, mask=inside, other=0.0)
-
-
-@triton.jit
-def _keep(ptr, row, first, length, channels, tile, BLOCK: tl.constexpr, WIDTH: tl.constexpr):
-    place, channel = first + tl.arange(0, BLOCK)[:, None], tl.arange(0, WIDTH)[None, :]
-    inside = (place < length) & (channel < channels)
-    target = ptr + row * length * channels + place.to(tl.int64) * channels + channel
-    tl.store(target, tile.to(ptr.dtype.element_ty), mask=inside)
-
-
-@triton.jit
-def _product(a, b, SUM: tl.constexpr):
-    """IEEE products: tf32 would round single precision to 11 bits."""
-    return tl.dot(a, b, input_precision="ieee", out_dtype=SUM)
-
-
-@triton.jit
 def _phase(q, k, lag, SCALE: tl.constexpr, SUM: tl.constexpr, FAST: tl.constexpr):
-    return _turned(_product(q, tl.trans(k), SUM) * SCALE + lag, FAST)
-
-
-@triton.jit
-def _counts(time, key, times, keys, CAUSAL: tl.constexpr):
-    found = (time[:, None] < times) & (key[None, :] < keys)
-    if CAUSAL:
-        found = found & (key[None, :] <= time[:, None])
-    return found
+    return _turned(product(q, tl.trans(k), SUM) * SCALE + lag, FAST)
 
 
 @triton.jit
@@ -114,17 +86,17 @@ def forward(
     row = (tl.program_id(0) // blocks).to(tl.int64)
     first = (blocks - 1 - tl.program_id(0) % blocks) * BLOCK_T
     behind = tl.load(lag + row)
-    queries = _tile(q, row, first, times, channels, BLOCK_T, D)
+    queries = read_tile(q, row, first, times, channels, BLOCK_T, D)
     time = first + tl.arange(0, BLOCK_T)
     total = tl.zeros((BLOCK_T, E), SUM)
     last = tl.minimum(first + BLOCK_T, keys) if CAUSAL else keys
     for begin in range(0, last, BLOCK_S):
-        phase = _phase(queries, _tile(k, row, begin, keys, channels, BLOCK_S, D), behind, SCALE, SUM, FAST)
-        counts = _counts(time, begin + tl.arange(0, BLOCK_S), times, keys, CAUSAL)
+        phase = _phase(queries, read_tile(k, row, begin, keys, channels, BLOCK_S, D), behind, SCALE, SUM, FAST)
+        counts = counting(time, begin + tl.arange(0, BLOCK_S), times, keys, CAUSAL)
         weights = tl.where(counts, _sine(phase, FAST), 0.0)
-        values = _tile(v, row, begin, keys, value_channels, BLOCK_S, E)
-        total += _product(weights.to(values.dtype), values, SUM)
-    _keep(result, row, first, times, value_channels, total, BLOCK_T, E)
+        values = read_tile(v, row, begin, keys, value_channels, BLOCK_S, E)
+        total += product(weights.to(values.dtype), values, SUM)
+    write_tile(result, row, first, times, value_channels, total, BLOCK_T, E)
 
 
 @triton.jit
@@ -138,20 +110,20 @@ def gradient_of_queries(
     row, block = (tl.program_id(0) // blocks).to(tl.int64), tl.program_id(0) % blocks
     first = block * BLOCK_T
     behind = tl.load(lag + row)
-    queries = _tile(q, row, first, times, channels, BLOCK_T, D)
-    received = _tile(cotangent, row, first, times, value_channels, BLOCK_T, E)
+    queries = read_tile(q, row, first, times, channels, BLOCK_T, D)
+    received = read_tile(cotangent, row, first, times, value_channels, BLOCK_T, E)
     time = first + tl.arange(0, BLOCK_T)
     total, along_lag = tl.zeros((BLOCK_T, D), SUM), tl.zeros((BLOCK_T,), SUM)
     last = tl.minimum(first + BLOCK_T, keys) if CAUSAL else keys
     for begin in range(0, last, BLOCK_S):
-        tile = _tile(k, row, begin, keys, channels, BLOCK_S, D)
+        tile = read_tile(k, row, begin, keys, channels, BLOCK_S, D)
         phase = _phase(queries, tile, behind, SCALE, SUM, FAST)
-        values = _tile(v, row, begin, keys, value_channels, BLOCK_S, E)
-        counts = _counts(time, begin + tl.arange(0, BLOCK_S), times, keys, CAUSAL)
-        by_phase = tl.where(counts, _product(received, tl.trans(values), SUM) * _cosine(phase, FAST), 0.0)
+        values = read_tile(v, row, begin, keys, value_channels, BLOCK_S, E)
+        counts = counting(time, begin + tl.arange(0, BLOCK_S), times, keys, CAUSAL)
+        by_phase = tl.where(counts, product(received, tl.trans(values), SUM) * _cosine(phase, FAST), 0.0)
         along_lag += tl.sum(by_phase, 1)
-        total += _product(by_phase.to(tile.dtype), tile, SUM)
-    _keep(by_q, row, first, times, channels, total * SCALE, BLOCK_T, D)
+        total += product(by_phase.to(tile.dtype), tile, SUM)
+    write_tile(by_q, row, first, times, channels, total * SCALE, BLOCK_T, D)
     tl.store(by_lag + row * blocks + block, tl.sum(along_lag, 0))
 
 
@@ -165,19 +137,19 @@ def gradient_of_keys(
     blocks = tl.cdiv(keys, BLOCK_S)
     row, first = (tl.program_id(0) // blocks).to(tl.int64), (tl.program_id(0) % blocks) * BLOCK_S
     behind = tl.load(lag + row)
-    tile = _tile(k, row, first, keys, channels, BLOCK_S, D)
-    values = _tile(v, row, first, keys, value_channels, BLOCK_S, E)
+    tile = read_tile(k, row, first, keys, channels, BLOCK_S, D)
+    values = read_tile(v, row, first, keys, value_channels, BLOCK_S, E)
     key = first + tl.arange(0, BLOCK_S)
     along_k, along_v = tl.zeros((BLOCK_S, D), SUM), tl.zeros((BLOCK_S, E), SUM)
     begin = (first // BLOCK_T) * BLOCK_T if CAUSAL else 0
     for start in range(begin, times, BLOCK_T):
-        queries = _tile(q, row, start, times, channels, BLOCK_T, D)
-        received = _tile(cotangent, row, start, times, value_channels, BLOCK_T, E)
+        queries = read_tile(q, row, start, times, channels, BLOCK_T, D)
+        received = read_tile(cotangent, row, start, times, value_channels, BLOCK_T, E)
         phase = _phase(queries, tile, behind, SCALE, SUM, FAST)
-        counts = _counts(start + tl.arange(0, BLOCK_T), key, times, keys, CAUSAL)
+        counts = counting(start + tl.arange(0, BLOCK_T), key, times, keys, CAUSAL)
         weights = tl.where(counts, _sine(phase, FAST), 0.0)
-        along_v += _product(tl.trans(weights.to(received.dtype)), received, SUM)
-        by_phase = tl.where(counts, _product(received, tl.trans(values), SUM) * _cosine(phase, FAST), 0.0)
-        along_k += _product(tl.trans(by_phase.to(queries.dtype)), queries, SUM)
-    _keep(by_k, row, first, keys, channels, along_k * SCALE, BLOCK_S, D)
-    _keep(by_v, row, first, keys, value_channels, along_v, BLOCK_S, E)
+        along_v += product(tl.trans(weights.to(received.dtype)), received, SUM)
+        by_phase = tl.where(counts, product(received, tl.trans(values), SUM) * _cosine(phase, FAST), 0.0)
+        along_k += product(tl.trans(by_phase.to(queries.dtype)), queries, SUM)
+    write_tile(by_k, row, first, keys, channels, along_k * SCALE, BLOCK_S, D)
+    write_tile(by_v, row, first, keys, value_channels, along_v, BLOCK_S, E)

@@ -32,7 +32,8 @@ class Plan(NamedTuple):
 SMALL = Plan(2, 1, 16, 4, 1, small=True)
 WHOLE = 512  # lanes: of the longest chain that a program takes whole
 PART = 256  # lanes: of a block of a longer chain
-LARGE = 1 << 20  # sites: enough to keep every lane of a GPU busy
+LARGE = 1 << 19  # sites: enough to keep every lane of a GPU busy
+REGISTERS, MOST = 1 << 16, 255  # of a multiprocessor, and of a thread
 
 
 def plan(batch: int, length: int, sites: int) -> Plan:
@@ -56,9 +57,14 @@ def _power_of_two(least: int) -> int:
 
 
 def rows_of_blocks(blocks: int) -> dict[str, int]:
-    """How the kernels that scan the blocks of a chain take them: 32 a warp, one warp or at most 1024 at a time."""
-    rows = 1 if blocks <= 32 else 32
+    """How the kernels that scan the blocks of a chain take them: 32 a warp, one warp or at most 512 at a time."""
+    rows = min((rows for rows in (1, 8, 16) if rows * 32 >= blocks), default=16)
     return {"ROWS": rows, "num_warps": rows}
+
+
+def registers(warps: int) -> dict[str, int]:
+    """All the registers that a program may have; left to itself, the assembler may spill most of them for nothing."""
+    return {"maxnreg": min(REGISTERS // (32 * warps), MOST)}
 
 
 # Sizes and strides: one compiled kernel serves them all.

@@ -176,6 +176,11 @@ def _solve(a: Any, b: Any) -> Ball:
     return solved[..., 0] if b.ndim == 1 else solved
 
 
+def exponential_of_balls(x: Ball) -> Ball:
+    matrices = x.elements.reshape(int(np.prod(x.shape[:-2])), *x.shape[-2:])
+    return _of_each_matrix(x, x.shape[-2:], lambda index: _matrix(matrices[index], x.dtype).exp().entries())
+
+
 def _det(x: Ball) -> Ball:
     matrices = x.elements.reshape(int(np.prod(x.shape[:-2])), *x.shape[-2:])
     return _of_each_matrix(x, (), lambda index: [_matrix(matrices[index], x.dtype).det()])

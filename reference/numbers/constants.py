@@ -80,6 +80,12 @@ ELIMINATION = 2.0
 ELIMINATION_WALK = 1 / 2
 ELIMINATION_WORST = 3.0
 
+# Scaling and squaring: a backward error of (EXPONENTIAL + √n·EXPONENTIAL_WALK)·u·‖A‖_F. Calibrated on single precision;
+# worst case: 2ˢ ≤ 8‖A‖ where ‖A/2ˢ‖ ≤ ¼, and each squaring costs 2n: Higham, Functions of Matrices, ch. 10.
+EXPONENTIAL = 2.0
+EXPONENTIAL_WALK = 1 / 2
+EXPONENTIAL_WORST = 16.0
+
 # A butterfly: one complex product (√5), one sum (1), an inexact root of unity (1, times √2 …). Worst case per level.
 BUTTERFLY_WORST = 6.0
 # Longer prime factors are not transformed directly.

@@ -37,11 +37,11 @@ def gauge(function: Callable[..., Any], *inputs: Any, arithmetic: Arithmetic, ce
     """
     values, tolerances = _bounds(function, inputs, options, arithmetic)
     if certified:
-        return _certified(function, inputs, options, tolerances, arithmetic)
+        return _certified(function, inputs, options, values, tolerances, arithmetic)
     if arithmetic.elementwise <= REFERENCE.elementwise:
         own = _bounds(function, inputs, options, replace(REFERENCE, input=0.0))[1]
         tolerances = [tolerance + extra for tolerance, extra in zip(tolerances, own, strict=True)]
-    stored = [_or_anything(arithmetic.output * np.abs(value)) for value in values]
+    stored = [_or_anything(_storage(value, arithmetic)) for value in values]
     return tuple(
         Gauged(value, tolerance + extra) for value, tolerance, extra in zip(values, tolerances, stored, strict=True)
     )
@@ -99,11 +99,21 @@ def _or_anything(tolerance: np.ndarray) -> np.ndarray:
     return np.where(np.isnan(tolerance), np.inf, tolerance)
 
 
-def _certified(function: Any, inputs: Any, options: Any, tolerances: list[np.ndarray], arithmetic: Arithmetic) -> Any:
+def _storage(value: np.ndarray, arithmetic: Arithmetic) -> np.ndarray:
+    """The rounding of the stored result; what is counted or decided is not rounded."""
+    return arithmetic.output * np.abs(value) if value.dtype.kind in "fc" else np.zeros(value.shape)
+
+
+def _certified(
+    function: Any, inputs: Any, options: Any, values: list[np.ndarray], tolerances: list[np.ndarray],
+    arithmetic: Arithmetic,
+) -> Any:  # fmt: skip
     from reference.numbers import balls
 
     enclosed = balls.enclose_within(function, *inputs, tolerances=tolerances, **options)
     return tuple(
-        Gauged(ball.mid, _or_anything(tolerance + ball.radius + arithmetic.output * np.abs(ball.mid)))
-        for ball, tolerance in zip(enclosed, tolerances, strict=True)
+        Gauged(ball.mid, _or_anything(tolerance + ball.radius + _storage(ball.mid, arithmetic)))
+        if value.dtype.kind in "fc"
+        else Gauged(value, tolerance)
+        for ball, value, tolerance in zip(enclosed, values, tolerances, strict=True)
     )

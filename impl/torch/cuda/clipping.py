@@ -23,7 +23,7 @@ _DTYPES = {torch.float32: tl.float32, torch.float64: tl.float64, torch.float16: 
 
 @dataclass(frozen=True)
 class _Table:
-    """Arrays of one kind on the device: lengths in real elements, the owner of each tile, the first tile of each array."""
+    """Arrays of one kind: lengths in real elements, the owner of each tile, the first tile of each array."""
 
     lengths: Tensor
     owners: Tensor

@@ -8,7 +8,7 @@ from impl.triton import tridiagonal as resolvent
 from impl.triton import tridiagonal_adjoint as adjoint
 from impl.triton import tridiagonal_blocks as between
 from impl.triton import tridiagonal_determinant as determinant
-from impl.triton.tridiagonal_tiles import Plan, plan, rows_of_blocks
+from impl.triton.tridiagonal_tiles import Plan, plan, registers, rows_of_blocks
 
 __all__ = ["log_determinant", "log_determinant_vjp", "resolvent_diagonal", "resolvent_diagonal_vjp"]
 
@@ -55,7 +55,7 @@ class _System:
         return {
             "MAIN": _kind(main), "OFF": _kind(upper), "COMPLEX": "pairs",
             "ALIGNED": not self.plan.small and self.length % 4 == 0 and all(map(_aligned, (main, *rows))),
-            **self.plan.options,
+            **self.plan.options, **registers(self.plan.options["num_warps"]),
         }  # fmt: skip
 
     def planes(self, count: int, dtype: torch.dtype | None = None) -> Tensor:
@@ -77,9 +77,14 @@ class _System:
         products, columns, rows = self.planes(8), self.planes(4), self.planes(4)
         between.block_product[self.grid](**self.inputs(), product_out=products, **self.options())
         between.block_states[(self.batch,)](
-            products, self.batch, self.plan.blocks, columns, rows, **rows_of_blocks(self.plan.blocks)
+            products, self.batch, self.plan.blocks, columns, rows, **_across(self.plan.blocks)
         )
         return columns, rows
+
+
+def _across(blocks: int) -> dict[str, int]:
+    rows = rows_of_blocks(blocks)
+    return {**rows, **registers(rows["num_warps"])}
 
 
 def _wide(x: Tensor) -> Tensor:
@@ -138,12 +143,7 @@ def resolvent_diagonal_vjp(
             maps, rights, lefts = system.planes(8), system.planes(2), system.planes(2)
             launch(maps, rights, lefts, True)
             between.block_inflows[(system.batch,)](
-                maps,
-                system.batch,
-                system.plan.blocks,
-                rights,
-                lefts,
-                **rows_of_blocks(system.plan.blocks),
+                maps, system.batch, system.plan.blocks, rights, lefts, **_across(system.plan.blocks)
             )
         launch(maps, rights, lefts, False)
         return system.returned(gradients, totals)

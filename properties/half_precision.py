@@ -1,0 +1,27 @@
+"""The arithmetic of tensor cores on halves: operands and results in 16 bits, everything else in single precision."""
+
+from dataclasses import replace
+
+from properties.kernel import Variant
+from reference.numbers import ARITHMETICS, Arithmetic
+
+HALVES = ("float16", "bfloat16")
+# Below it a half loses more than its unit roundoff: half the distance between its smallest numbers.
+_LOST = {"float16": 2.0**-25, "bfloat16": 2.0**-134}
+
+
+def single_inside(dtype: str) -> Arithmetic:
+    """Data and operands of matrix products of `dtype`, sums and functions in float32, the result stored in `dtype`."""
+    stored, inside = ARITHMETICS[dtype], ARITHMETICS["float32"]
+    return replace(
+        inside,
+        name=f"{dtype}, float32 inside",
+        operand=stored.elementwise,
+        accumulate=2 * inside.accumulate,  # the accumulator of the hardware truncates
+        output=stored.elementwise,
+        tiny=_LOST[dtype],
+        huge=stored.huge,
+    )
+
+
+SINGLE_INSIDE = tuple(Variant("float32 inside", dtype, {}, single_inside(dtype)) for dtype in HALVES)

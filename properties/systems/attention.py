@@ -1,0 +1,112 @@
+"""The attention row: kernels, bad inputs, empty cases, peers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from properties import attention_inputs as drawn
+from properties import transformer_inputs as projected
+from properties.half_precision import HALVES, SINGLE_INSIDE
+from properties.kernel import BadInput, Case, Kernel, Peer
+from properties.laws.attention import ATTENTION
+from properties.laws.transformer import MULTI_HEAD
+from properties.systems.transformer import PROJECTIONS, bad_inputs, bad_option, empty, integers, longer
+
+ARGUMENTS = ("q", "k", "v", "lengths")
+
+
+@dataclass(frozen=True, eq=False)
+class LastLeftOut(Kernel):
+    """A kernel whose last arguments may be left out: a case has as many inputs as it gives."""
+
+    def names_of(self, case: Case) -> tuple[str, ...]:
+        return self.arguments[: len(case.inputs)]
+
+    def row(self, case: Case, index: tuple[int, ...]) -> Case:
+        return self._of(case).row(case, index)
+
+    def batch_shape(self, case: Case) -> tuple[int, ...]:
+        return self._of(case).batch_shape(case)
+
+    def _of(self, case: Case) -> Kernel:
+        return Kernel(self.name, self.inputs, self.core[: len(case.inputs)])
+
+
+PADDED = drawn.BUCKETS[4]
+
+
+def _bad(argument: str, what: str, change: Callable[[np.ndarray], np.ndarray]) -> BadInput:
+    def apply(case: Case):
+        inputs = list(drawn.fill_case(PADDED, ("normal", "normal"), 1.0, 0, case.seed, case.dtype).inputs)
+        inputs[ARGUMENTS.index(argument)] = change(inputs[ARGUMENTS.index(argument)])
+        return tuple(inputs), {}
+
+    return BadInput(argument, what, apply)
+
+
+def empty_cases(dtype: str) -> tuple[Case, ...]:
+    """No key, no query, no channel, no value channel, no row."""
+    changes: dict[str, dict] = {
+        "no key": {"keys": 0},
+        "no query": {"times": 0},
+        "no channel": {"channels": 0},
+        "no value channel": {"value_channels": 0},
+        "no row": {"batch": (0,), "lengths": (0,)},
+    }
+    return tuple(
+        replace(drawn.fill_case(replace(PADDED, **change), ("normal", "normal"), 1.0, 0, 0, dtype), drawn=what)
+        for what, change in changes.items()
+    )
+
+
+def _peer(label: str, framework: str, function: str) -> Peer:
+    return Peer(label, framework, f"impl.libraries.attention:{function}")
+
+
+PROJECTED = (projected.MULTI_HEADS[2], projected.fill_multi_head)
+bad_projection = bad_inputs(*PROJECTED, ("x", *PROJECTIONS))
+
+KERNELS = (
+    LastLeftOut(
+        "attention.attend",
+        inputs=drawn.cases,
+        core=(2, 2, 2, 0),
+        laws=ATTENTION,
+        refuses=(
+            _bad("q", "a query without an axis of times", lambda x: x[0, 0]),
+            _bad("k", "keys with more channels than the queries", lambda x: np.concatenate([x, x], -1)),
+            _bad("v", "values for fewer keys", lambda x: x[..., 1:, :]),
+            _bad("v", "batch axes that do not broadcast", lambda x: x[:2]),
+            _bad("lengths", "lengths for another batch", lambda x: x[:2]),
+            _bad("lengths", "lengths that are no integers", lambda x: x + 0.5),
+            _bad("q", "integers as queries", lambda x: np.ones(x.shape, np.int64)),
+        ),
+        empty=empty_cases,
+        dtypes=("float32", "float64", *HALVES),
+        variants=SINGLE_INSIDE,
+        peers=(
+            _peer("torch SDPA", "torch", "torch_sdpa"),
+            _peer("torch SDPA, math", "torch", "torch_sdpa_math"),
+            _peer("jax.nn.dot_product_attention", "jax", "jax_dot_product_attention"),
+        ),
+        arguments=ARGUMENTS,
+    ),
+    Kernel(
+        "attention.multi_head",
+        inputs=projected.multi_heads,
+        core=(2, 2, 2, 2, 2),
+        laws=MULTI_HEAD,
+        refuses=(
+            bad_projection("w_q", "a projection that is not square", longer),
+            bad_projection("w_o", "a projection that is not square", longer),
+            bad_projection("x", "x without an axis of times", lambda x: x[0, 0]),
+            bad_projection("x", "integers", integers),
+            bad_option(*PROJECTED, "heads", 4),
+            bad_option(*PROJECTED, "heads", 1.5),
+        ),
+        empty=empty(*PROJECTED, no_token={"times": 0}, no_row={"batch": (0,)}),
+        peers=(_peer("torch.nn.MultiheadAttention", "torch", "torch_multi_head"),),
+        arguments=("x", *PROJECTIONS),
+    ),
+)
