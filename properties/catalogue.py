@@ -97,8 +97,10 @@ def accepts_arrays(function: Callable, address: str, kernel: Kernel) -> None:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return
+    parameters = signature.parameters.values()
+    options = {p.name: None for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty}
     try:
-        signature.bind(*(kernel.arguments or kernel.core))
+        signature.bind(*(kernel.arguments or kernel.core), **options)
     except TypeError as error:
         wanted = ", ".join(kernel.arguments)
         raise Unavailable(

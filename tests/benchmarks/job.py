@@ -26,8 +26,8 @@ Arrays = tuple[np.ndarray, ...]
 class Peer:
     """Another way to do the job, or a part of it.
 
-    - judged: address of a function with the kernel's signature that is gated. - timed: what is timed instead, if that
-    is only a part of the job. - too_much(shape, free bytes): why a shape is not for it; empty if it is. - library:
+    - judged: address of a function with the kernel's signature that is gated. - timed: what is timed instead; part:
+    that is only a part of the job. - too_much(shape, free bytes): why a shape is not for it; empty if it is. - library:
     whether its errors are a library's, and not ours. - requires: the package that it needs.
     """
 
@@ -37,6 +37,7 @@ class Peer:
     timed: Callable | None = None
     too_much: Callable[[Shape, int], str] = lambda shape, memory: ""
     library: bool = True
+    part: bool = False
     directions: tuple[str, ...] = (FORWARD,)
     requires: str = ""
     devices: tuple[str, ...] = ("cpu", "cuda")
@@ -50,7 +51,8 @@ class Job:
     SMOKE run. - draw, cotangents(random, shape): input arrays, and one cotangent for each differentiable output.
     - bytes_at_least, flops_at_least(direction, shape): what no implementation can avoid. - judged(dtype): the cases of
     the gate, in one shape and of the kinds that are timed, to compile once. - laws(shape): what the gate asks beside
-    values and gradients. - products: the arithmetic of the matrix products, which sets their limit.
+    values and gradients. - timed: what is timed of the shipped kernel in a framework, if not the function that is
+    judged. - label: what tells a job from others of its kernel.
     """
 
     kernel: str
@@ -67,6 +69,11 @@ class Job:
     dtype: str = "float32"
     options: Mapping[str, Any] = field(default_factory=dict)
     frameworks: tuple[str, ...] = ("torch", "jax")
+    timed: Mapping[str, Callable] = field(default_factory=dict)
+    label: str = ""
+
+    def __repr__(self) -> str:
+        return f"Job({self.kernel}, {self.dtype} {self.label})"
 
     def peer(self, framework: str, label: str) -> Peer | None:
         return next((p for p in self.peers if (p.framework, p.label) == (framework, label)), None)
@@ -93,7 +100,7 @@ class Row:
     def sizes(self) -> str:
         named = zip(self.job.axes, self.shape, strict=True)
         options = "".join(f" {name}={value}" for name, value in self.job.options.items())
-        return " ".join(f"{name}{size}" for name, size in named) + options
+        return " ".join(f"{name}{size}" for name, size in named) + options + f" {self.job.label}".rstrip()
 
     @property
     def contest(self) -> str:
@@ -103,6 +110,11 @@ class Row:
     @property
     def peer(self) -> Peer | None:
         return self.job.peer(self.framework, self.contender)
+
+    def timed(self, judged: Callable) -> Callable:
+        """What is timed, given the function that is judged."""
+        own = self.job.timed.get(self.framework) if self.contender == SHIPPED else self.peer and self.peer.timed
+        return own or judged
 
     @property
     def bytes_at_least(self) -> int:

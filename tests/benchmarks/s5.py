@@ -1,10 +1,8 @@
 """Rows of S5: a scan with constant decays that forget within a thousand times, and the whole layer."""
 
 import numpy as np
-from hypothesis import strategies as st
 
 from properties import s5_inputs
-from properties.kernel import Case
 from properties.s5_inputs import Bucket
 from tests.benchmarks.job import (
     BACKWARD,
@@ -19,23 +17,13 @@ from tests.benchmarks.job import (
     complex_normal,
     normal,
 )
+from tests.benchmarks.one_bucket import judged_in
 
 RUN, LAYER = Bucket(17, 4, batch=(2,), initial=(2,)), Bucket(17, 4, 8, batch=(2,), initial=(2,))
+KINDS_OF_RUN = ("contracting", "turning", "normal", "from a state")
+KINDS_OF_LAYER = ("damped", "drawn", "usual", "normal", "normal", "from a state")
 LONGEST_MEMORY = 1000.0  # times
 BEYOND_FILTERS = 2**24  # states
-
-
-def judged_runs(dtype: str) -> st.SearchStrategy[Case]:
-    return _judged(dtype, RUN, s5_inputs.fill_run, ("contracting", "turning", "normal", "from a state"))
-
-
-def judged_layers(dtype: str) -> st.SearchStrategy[Case]:
-    kinds = ("damped", "drawn", "usual", "normal", "normal", "from a state")
-    return _judged(dtype, LAYER, s5_inputs.fill_layer, kinds)
-
-
-def _judged(dtype: str, bucket: Bucket, fill, kinds: tuple[str, ...]) -> st.SearchStrategy[Case]:
-    return st.builds(lambda seed: s5_inputs.make(bucket, fill, kinds, 0, seed, dtype), st.integers(0, 2**32 - 1))
 
 
 def draw_run(random: np.random.Generator, shape: Shape) -> tuple[np.ndarray, ...]:
@@ -103,7 +91,7 @@ JOBS = (
         draw_run,
         lambda random, shape: (complex_normal(random, *shape),),
         scan_bytes,
-        judged_runs,
+        judged_in(lambda seed, dtype: s5_inputs.make(RUN, s5_inputs.fill_run, KINDS_OF_RUN, 0, seed, dtype)),
         (
             Peer(
                 "jax.lax.associative_scan", "jax", "impl.libraries.s5:jax_associative_scan", directions=(FORWARD, BOTH)
@@ -127,7 +115,7 @@ JOBS = (
         draw_layer,
         layer_cotangents,
         layer_bytes,
-        judged_layers,
+        judged_in(lambda seed, dtype: s5_inputs.make(LAYER, s5_inputs.fill_layer, KINDS_OF_LAYER, 0, seed, dtype)),
         (Peer("s5-pytorch", "torch", "impl.libraries.s5:s5_pytorch", requires="s5"),),
         flops_at_least=layer_flops,
     ),

@@ -54,7 +54,7 @@ def test_speed(row: Row, device: str, machine: Machine, table: Table, benchmark)
         timer.device_time(prepared, wall),
         machine,
         sets=len(prepared),
-        part=bool(peer and peer.timed),
+        part=bool(peer and peer.part),
         memory=timer.peak_memory(prepared[0]),
         versions=implementation.framework.versions(),
     )
@@ -70,8 +70,7 @@ def _prepare(row: Row, implementation: Implementation, machine: Machine, one: bo
         return [tuple(framework.array(x, job.dtype, machine.device) for x in arrays) for arrays in sets]
 
     fed = placed(_cotangents(job, row.shape, 0 if row.direction == FORWARD else count))
-    function = row.peer.timed if row.peer and row.peer.timed else implementation.function
-    taking = functools.partial(implementation.kernel.taking_arrays(function), **job.options)
+    taking = functools.partial(implementation.kernel.taking_arrays(row.timed(implementation.function)), **job.options)
     return calls(row.framework, row.direction, taking, placed(_inputs(job, row.shape, count)), fed)
 
 

@@ -133,10 +133,11 @@ def _solving_for_main(solve: Callable) -> Callable:
     return one_solve
 
 
+JAX_PART, SCIPY_PART = (_solving_for_main(solve) for solve in (jax_single_solve, scipy_single_solve))
 PEERS = (
     Peer("associative scan", "jax", f"{__name__}:jax_normalised_scan", library=False),
     Peer("inverse", "torch", "impl.libraries.tridiagonal:torch_inverse", too_much=_dense),
     Peer("solve_banded", "numpy", "impl.libraries.tridiagonal:scipy_solve_banded", too_much=_dense),
-    Peer("one tridiagonal_solve", "jax", f"{__name__}:jax_diagonal_by_solves", _solving_for_main(jax_single_solve)),
-    Peer("one solve_banded", "numpy", f"{__name__}:scipy_diagonal_by_solves", _solving_for_main(scipy_single_solve)),
+    Peer("one tridiagonal_solve", "jax", f"{__name__}:jax_diagonal_by_solves", JAX_PART, part=True),
+    Peer("one solve_banded", "numpy", f"{__name__}:scipy_diagonal_by_solves", SCIPY_PART, part=True),
 )

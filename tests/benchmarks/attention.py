@@ -1,0 +1,76 @@
+"""Rows of causal softmax attention in bfloat16: dense, and with batches half of which is padding."""
+
+import functools
+import math
+
+import numpy as np
+
+from properties import attention_inputs as drawn
+from properties.attention_inputs import Bucket
+from tests.benchmarks.job import BOTH, FORWARD, SMOKE, Job, Peer, Shape, normal
+from tests.benchmarks.one_bucket import judged_in
+
+HALF = 2  # bytes
+CAUSAL = {"causal": True}
+
+
+def draw(padded: bool, random: np.random.Generator, shape: Shape) -> tuple[np.ndarray, ...]:
+    batch, heads, times, channels = shape
+    arrays = tuple(normal(random, batch, heads, times, channels) for _ in range(3))
+    return (*arrays, _lengths(shape)) if padded else arrays
+
+
+def _lengths(shape: Shape) -> np.ndarray:
+    """From nothing but one token to the whole row: half of all keys are padding."""
+    batch, _, times, _ = shape
+    return np.linspace(1, times, batch).astype(np.int64)[:, None]
+
+
+def bytes_at_least(direction: str, shape: Shape) -> int:
+    """Forward reads q, k, v and writes the result; backward reads them, result and cotangent, and writes three."""
+    return {FORWARD: 4, BOTH: 4 + 8}[direction] * HALF * math.prod(shape)
+
+
+def flops_at_least(padded: bool, direction: str, shape: Shape) -> int:
+    """Two products of T × T × D a head, half of each where causal; five more backward."""
+    batch, heads, times, channels = shape
+    lengths = _lengths(shape)[:, 0] if padded else np.full(batch, times)
+    # Of a padded row, queries beyond its length still attend to the keys before it.
+    pairs = float(np.sum(lengths * (times - lengths / 2)))
+    forward = 2 * 2 * heads * channels * pairs
+    return int({FORWARD: 1, BOTH: 3.5}[direction] * forward)
+
+
+def _cotangents(random: np.random.Generator, shape: Shape) -> tuple[np.ndarray, ...]:
+    return (normal(random, *shape),)
+
+
+def job(padded: bool) -> Job:
+    bucket = Bucket(17, 17, 16, 16, (2,), lengths=(2,) if padded else None, options=CAUSAL)
+    kinds = ("normal", "few_valued")
+    return Job(
+        "attention.attend",
+        (FORWARD, BOTH),
+        ("B", "H", "T", "D"),
+        {"cuda": ((4, 16, 8192, 128),), "cpu": ((2, 4, 512, 64),), SMOKE: ((1, 1, 17, 16),)},
+        functools.partial(draw, padded),
+        _cotangents,
+        bytes_at_least,
+        judged_in(lambda seed, dtype: drawn.fill_case(bucket, kinds, 0.25, 0, seed, dtype)),
+        (
+            Peer("torch SDPA", "torch", "impl.libraries.attention:torch_sdpa", directions=(FORWARD, BOTH)),
+            Peer(
+                "jax.nn.dot_product_attention",
+                "jax",
+                "impl.libraries.attention:jax_dot_product_attention",
+                directions=(FORWARD, BOTH),
+            ),
+        ),
+        flops_at_least=functools.partial(flops_at_least, padded),
+        dtype="bfloat16",
+        options=CAUSAL,
+        label="half of it padding" if padded else "",
+    )
+
+
+JOBS = (job(padded=False), job(padded=True))
