@@ -90,9 +90,10 @@ def vacuous(expected: Sequence[Gauged], unit: float) -> bool:
     sizeable = [judged for judged in expected if judged.value.size and np.any(judged.value != 0)]
     if not sizeable:
         return any(np.isinf(judged.tolerance).any() for judged in expected)
-    if all(_passes(np.zeros_like(judged.value), judged) for judged in sizeable):
+    nonzero = [judged for judged in sizeable if not _passes(np.zeros_like(judged.value), judged)]
+    if not nonzero:
         return True
-    shuffled = [(np.roll(judged.value.ravel(), 1).reshape(judged.value.shape), judged) for judged in sizeable]
+    shuffled = [(np.roll(judged.value.ravel(), 1).reshape(judged.value.shape), judged) for judged in nonzero]
     telling = [(value, judged) for value, judged in shuffled if _differs(value, judged.value, unit)]
     return bool(telling) and all(_passes(value, judged) for value, judged in telling)
 

@@ -1,7 +1,6 @@
 """The judge: Hypothesis looks for a case that breaks a law, and a verdict records what it saw."""
 
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -84,7 +83,7 @@ def judge(law: Law, implementation: Implementation, profile: Profile, folder: Pa
         HOLDS,
     )
     try:
-        search(law, implementation, profile.settings(law.rare), tally)
+        search(law, implementation, profile.settings(law.rare), tally, profile.seed(implementation.kernel.name))
     except Falsified as found:
         verdict = _falsified(verdict, law, implementation, tally, found, folder)
     except hypothesis.errors.Flaky as flaky:
@@ -109,11 +108,12 @@ def judge(law: Law, implementation: Implementation, profile: Profile, folder: Pa
     )
 
 
-def search(law: Law, implementation: Implementation, settings: hypothesis.settings, tally: Tally) -> None:
+def search(
+    law: Law, implementation: Implementation, settings: hypothesis.settings, tally: Tally, start: int = 0
+) -> None:
     """Run the law on drawn cases, steering towards large errors; raises what the simplest failing case raises."""
 
-    # One seed for all laws of a kernel: they share their cases, and what is expected of these is computed once.
-    @seed(zlib.crc32(implementation.kernel.name.encode()) if settings.derandomize else None)
+    @seed(start)
     @settings
     @given(implementation.kernel.inputs(implementation.dtype))
     def example(drawn: Case) -> None:

@@ -82,8 +82,8 @@ class Variant:
 @dataclass(frozen=True)
 class Peer:
     """Somebody else's implementation: what it is called, its framework, the address of the adapter, its dtypes, the
-    longest chain or sequence that is asked of it, the devices it runs on, the package that it needs, if any, and whether
-    it can be differentiated."""
+    longest chain or sequence that is asked of it, the devices it runs on, the package that it needs, if any, and
+    whether it can be differentiated."""
 
     label: str
     framework: str

@@ -25,4 +25,4 @@ def _bfloat16(array: np.ndarray) -> np.ndarray:
     """The upper half of a float32, rounded to nearest even."""
     bits = array.astype(np.float32).view(np.uint32)
     rounded = bits + 0x7FFF + ((bits >> 16) & 1)
-    return (rounded & 0xFFFF0000).astype(np.uint32).view(np.float32).astype(np.float64)
+    return np.asarray((rounded & 0xFFFF0000).astype(np.uint32).view(np.float32).astype(np.float64))

@@ -73,6 +73,7 @@ def _cudnn_serves(batch: tuple[int, ...], q: Array, k: Array, v: Array) -> bool:
         q.dtype in (jnp.float16, jnp.bfloat16)
         and 0 not in (*batch, *q.shape[-2:], *k.shape[-2:])
         and v.shape[-1] == q.shape[-1] in CUDNN_WIDTHS
+        and q.shape[-2] % 2 == k.shape[-2] % 2 == 0  # its backward pass takes no odd lengths
         and any(device.platform == "gpu" for device in jax.devices())
     )
 

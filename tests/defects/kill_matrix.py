@@ -12,7 +12,8 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
-from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis import HealthCheck, Phase, Verbosity
+from hypothesis import settings as hypothesis_settings
 from hypothesis.errors import Flaky
 from rich.console import Console
 from rich.progress import track
@@ -21,6 +22,7 @@ from rich.table import Table
 from properties.judge import Tally, laws_of, search
 from properties.kernel import Implementation
 from properties.law import Falsified, Law, NotClaimed
+from properties.profiles import PROFILES
 from tests.defects.defect import Defect
 from tests.defects.planted import DEFECTS, KERNELS
 
@@ -32,7 +34,8 @@ def hunt(law: Law, implementation: Implementation, examples: int) -> int:
     """Distinct examples until the law is falsified; 0 for never, NOT_CLAIMED if it does not apply."""
     tally = Tally()
     try:
-        search(law, implementation, _settings(min(examples, RARE) if law.rare else examples), tally)
+        settings = _settings(min(examples, RARE) if law.rare else examples)
+        search(law, implementation, settings, tally, PROFILES["ci"].seed(implementation.kernel.name))
     except NotClaimed:
         return NOT_CLAIMED
     except (Falsified, Flaky):
@@ -138,8 +141,8 @@ def _cell(count: int) -> str:
     return {0: "-", NOT_CLAIMED: ""}.get(count, str(count))
 
 
-def _settings(examples: int) -> settings:
-    return settings(
+def _settings(examples: int) -> hypothesis_settings:
+    return hypothesis_settings(
         max_examples=examples,
         derandomize=True,
         database=None,

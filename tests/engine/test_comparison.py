@@ -73,6 +73,10 @@ def test_a_gauge_that_lets_zero_or_a_shuffle_pass_is_vacuous():
     assert not vacuous((judged(values, 0.5),), SINGLE)
 
 
+def test_an_output_that_is_zero_within_its_gauge_does_not_make_the_others_vacuous():
+    assert not vacuous((judged([1e-30, 2e-30], SINGLE), judged([5.0], 0.5)), SINGLE)
+
+
 def test_equal_outputs_are_not_vacuous_for_being_equal():
     assert not vacuous((judged([5.0, 5.0, 5.0], 0.5),), SINGLE)
 

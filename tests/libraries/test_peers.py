@@ -16,7 +16,7 @@ class Finding(NamedTuple):
 
 
 UNCHECKED = Finding(frozenset({"bad input refused"}))
-# A row for which no key counts gets the mean of all values, masked ones too; and the softmax of float64 runs in float32.
+# A row for which no key counts gets the mean of all values, masked ones too; the softmax of float64 runs in float32.
 MASKED_MEAN = Finding(
     frozenset(
         {
