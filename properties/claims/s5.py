@@ -3,7 +3,7 @@
 import numpy as np
 
 from properties.claim import HOLDS, HOLDS_IF, REFUTED, Finding, claim, conditionally
-from properties.state_spaces import state, steps
+from properties.inputs.state_spaces import state, steps
 from reference import s5
 from reference.numbers import ARITHMETICS, gauge
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from properties.clipping_inputs import spoiled
 from properties.comparison import compare
+from properties.inputs.clipping import spoiled
 from properties.kernel import Case, Implementation
 from properties.law import Falsified, NotClaimed, law
 from reference import clipping as reference

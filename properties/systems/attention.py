@@ -5,9 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from properties import attention_inputs as drawn
-from properties import transformer_inputs as projected
 from properties.half_precision import HALVES, SINGLE_INSIDE
+from properties.inputs import attention as drawn
+from properties.inputs import transformer as projected
 from properties.kernel import BadInput, Case, Kernel, Peer
 from properties.laws.attention import ATTENTION
 from properties.laws.transformer import MULTI_HEAD

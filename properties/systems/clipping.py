@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from properties import clipping_inputs as drawn
+from properties.inputs import clipping as drawn
 from properties.kernel import BadInput, Case, Kernel, Peer
 from properties.laws import clipping as laws
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from properties.half_precision import HALVES, SINGLE_INSIDE
-from properties.inputs import STRUCTURES, fill
+from properties.inputs.structures import STRUCTURES, fill
 from properties.kernel import BadInput, Case, Kernel
 from properties.laws.diagnostics import MAGNITUDES
 

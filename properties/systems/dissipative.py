@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from properties import dissipative_inputs as drawn
+from properties.inputs import dissipative as drawn
 from properties.kernel import BadInput, Case, Kernel
 from properties.laws import dissipative as laws
 

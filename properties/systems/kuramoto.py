@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from properties import kuramoto_inputs as drawn
 from properties.half_precision import HALVES, SINGLE_INSIDE
+from properties.inputs import kuramoto as drawn
 from properties.kernel import BadInput, Case, Kernel
 from properties.laws import kuramoto as laws
 

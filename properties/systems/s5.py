@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from properties import s5_inputs as drawn
+from properties.inputs import s5 as drawn
+from properties.inputs.s5 import Bucket
 from properties.kernel import BadInput, Case, Kernel, Peer
 from properties.laws import s5 as time
 from properties.laws import s5_sets as sets
 from properties.laws.long_sequences import LONG_SEQUENCES
 from properties.laws.s5_companions import LAYER_COMPANIONS, SET_COMPANIONS
-from properties.s5_inputs import Bucket
 
 WHOLE = 6  # twice the axes of any y: a mean over the batch has no rows
 SCAN = ("decay", "drive", "initial")

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from properties import transformer_inputs as drawn
 from properties.half_precision import HALVES, SINGLE_INSIDE
+from properties.inputs import transformer as drawn
 from properties.kernel import BadInput, Case, Kernel, Variant
 from properties.laws import transformer as laws
 from reference.numbers import ARITHMETICS

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 
-from properties.inputs import STRUCTURES, fill
+from properties.inputs.structures import STRUCTURES, fill
 from properties.kernel import BadInput, Case, Kernel, Peer, Variant, float64_inside
 from properties.laws import tridiagonal as laws
 from properties.laws.long_chains import LONG_CHAINS, LONG_DETERMINANTS

@@ -5,8 +5,8 @@ import math
 
 import numpy as np
 
-from properties import attention_inputs as drawn
-from properties.attention_inputs import Bucket
+from properties.inputs import attention as drawn
+from properties.inputs.attention import Bucket
 from tests.benchmarks.job import BOTH, FORWARD, SMOKE, Job, Peer, Shape, normal
 from tests.benchmarks.one_bucket import judged_in
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 from hypothesis import strategies as st
 
-from properties import clipping_inputs as drawn
+from properties.inputs import clipping as drawn
 from properties.kernel import Case
 from tests.benchmarks.job import FORWARD, REAL, SMOKE, Job, Peer, Shape
 

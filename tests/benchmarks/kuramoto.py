@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from properties import kuramoto_inputs as drawn
-from properties.attention_inputs import Bucket
+from properties.inputs import kuramoto as drawn
+from properties.inputs.attention import Bucket
 from tests.benchmarks.job import BOTH, FORWARD, SMOKE, Job, Peer, Shape, normal
 from tests.benchmarks.one_bucket import judged_in
 

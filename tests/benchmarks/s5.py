@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from properties import s5_inputs
-from properties.s5_inputs import Bucket
+from properties.inputs import s5 as s5_inputs
+from properties.inputs.s5 import Bucket
 from tests.benchmarks.job import (
     BACKWARD,
     BOTH,

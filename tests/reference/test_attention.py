@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from properties import attention_inputs, kuramoto_inputs, transformer_inputs
+from properties.inputs import attention as attention_inputs
+from properties.inputs import kuramoto as kuramoto_inputs
+from properties.inputs import transformer as transformer_inputs
 from reference import kuramoto
 
 certificates = pytest.importorskip("tests.reference.certificates", reason="certificates need python-flint")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from properties import s5_inputs as drawn
+from properties.inputs import s5 as drawn
 from properties.kernel import Case
 from reference import s5
 from reference.numbers import ARITHMETICS, gauge

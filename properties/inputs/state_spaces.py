@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from properties.inputs import fill
+from properties.inputs.structures import fill
 
 Random = np.random.Generator
 Shape = tuple[int, ...]

@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from properties.half_precision import HALVES
-from properties.inputs import fill
+from properties.inputs.structures import fill
 from properties.kernel import Case
 
 Random = np.random.Generator

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 
-from properties.inputs import STRUCTURES, fill
+from properties.inputs.structures import STRUCTURES, fill
 from properties.kernel import Case
 
 STRUCTURE_NAMES = tuple(STRUCTURES)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
-from properties.inputs import fill
+from properties.inputs.structures import fill
 from properties.kernel import Case
 
 Random = np.random.Generator

@@ -3,9 +3,9 @@
 import numpy as np
 from hypothesis import strategies as st
 
-from properties.attention_inputs import CAUSAL, Bucket, values_of
 from properties.half_precision import HALVES
-from properties.inputs import fill
+from properties.inputs.attention import CAUSAL, Bucket, values_of
+from properties.inputs.structures import fill
 from properties.kernel import Case
 
 BUCKETS = (
