@@ -300,12 +300,12 @@ def _taking_arrays(kernel: Kernel, function: Callable) -> Callable:
     return of_arrays
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=1024)
 def _expected(kernel: Kernel, case: Case, arithmetic: Arithmetic) -> tuple[Gauged, ...]:
     return _gauge(kernel.reference, kernel.positional(case.inputs), arithmetic, case.options)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=1024)
 def _expected_gradients(kernel: Kernel, case: Case, arithmetic: Arithmetic) -> tuple[Gauged, ...]:
     return _gauge_of_gradients(kernel, case, _cotangents(kernel, case), arithmetic)
 
@@ -323,7 +323,7 @@ def _gauge(function: Callable, inputs: tuple, arithmetic: Arithmetic, options: M
     return gauge(function, *inputs, arithmetic=arithmetic, certified=double and _flint_installed(), **options)
 
 
-@functools.lru_cache(maxsize=4096)
+@functools.lru_cache(maxsize=1024)
 def _cotangents(kernel: Kernel, case: Case) -> tuple[np.ndarray, ...]:
     outputs = [np.asarray(o) for o in as_outputs(kernel.reference(*kernel.positional(case.inputs), **case.options))]
     random = np.random.default_rng([case.seed, len(outputs)])

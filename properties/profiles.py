@@ -44,7 +44,7 @@ PROFILES = {
     profile.name: profile
     for profile in (
         Profile("quick", examples=12, rare=1),
-        Profile("ci", examples=25, rare=2, derandomize=True),
+        Profile("ci", examples=16, rare=2, derandomize=True),
         Profile("standard", examples=40, rare=2),
         Profile("thorough", examples=600, rare=12),
     )

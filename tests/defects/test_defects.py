@@ -11,7 +11,7 @@ from properties.laws.universal import gradients_agree, values_agree
 from properties.profiles import PROFILES, Profile
 from properties.verdict import FALSIFIED, HOLDS, NOT_CLAIMED
 from tests.defects.defect import Defect, implementation
-from tests.defects.kill_matrix import RARE, hunt
+from tests.defects.kill_matrix import EXAMPLES, RARE, hunt
 from tests.defects.planted import DEFECTS, HONEST, KERNELS
 
 CI = PROFILES["ci"]
@@ -32,7 +32,7 @@ def _marked(defect: Defect):
 @pytest.mark.parametrize("defect", [_marked(defect) for defect in DEFECTS])
 def test_every_planted_defect_is_falsified(defect):
     # A known survivor is looked at briefly: it waits for a law that falsifies it at once.
-    examples = RARE if defect.survives else CI.examples
+    examples = RARE if defect.survives else EXAMPLES
     assert any(hunt(law, defect.implementation, examples) > 0 for law in _mathematics(defect.implementation))
 
 

@@ -123,7 +123,8 @@ def test_parts_in_gloo_processes_are_clipped_as_the_whole(tmp_path):
 
 def test_arrays_on_eight_devices_are_clipped_as_the_whole():
     pytest.importorskip("jax", reason="jax is not installed")
-    flags = os.environ.get("XLA_FLAGS", "") + " --xla_force_host_platform_device_count=8"
+    # First: XLA stops at the first flag that does not begin with two dashes.
+    flags = "--xla_force_host_platform_device_count=8 " + os.environ.get("XLA_FLAGS", "")
     done = subprocess.run(
         [sys.executable, "-c", PRELUDE + JAX], env=environment(XLA_FLAGS=flags, JAX_PLATFORMS="cpu"),
         capture_output=True, text=True, timeout=300,
