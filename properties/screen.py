@@ -68,6 +68,10 @@ class Screen:
             f"profile {profile.name}: {profile.examples} examples a law"
         )
 
+    @property
+    def _wide(self) -> Console:
+        return self.console if self.console.is_terminal else Console(width=160)
+
     def stored(self, environment: dict[str, str], profile: str) -> None:
         self.console.print(one_line(environment), style="dim")
         self.console.print(f"profile {profile}")
@@ -76,7 +80,8 @@ class Screen:
         """One row a benchmark: its time, its share of the machine's limit, and how many times as long peers take."""
         if not rows:
             return
-        table = Table(title="speed", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+        title = f"speed on {', '.join(dict.fromkeys(row['device'] for row in rows))}"
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
         for heading in ("kernel", "direction", "sizes", "implementation", "on"):
             table.add_column(heading, no_wrap=True)
         for heading in ("seconds", "of the limit", "times as long"):
@@ -86,9 +91,9 @@ class Screen:
             peers = ", ".join(f"{label} {found['ratio']:.3g}" for label, found in row["peers"].items())
             seconds = row["device_seconds"] or row["wall_seconds"]
             share = "cached" if row["inputs_fit_the_cache"] else f"{row['share_of_limit']:.1%}"
-            who = (row["contender"], f"{row['framework']} {row['device']}")
+            who = (row["contender"], row["framework"])
             table.add_row(row["kernel"], row["direction"], sizes, *who, f"{seconds:.3g}", share, peers)
-        self.console.print(table)
+        self._wide.print(table)
 
     def environment(self, implementations: Sequence[Implementation]) -> dict[str, str]:
         found = {
@@ -126,8 +131,7 @@ class Screen:
             table.add_column(heading, justify="right", no_wrap=True)
         for group in _groups(verdicts):
             table.add_row(*_row(group))
-        wide = self.console if self.console.is_terminal else Console(width=160)
-        wide.print(table)
+        self._wide.print(table)
         for verdict in verdicts:
             if verdict.status not in (HOLDS, NOT_CLAIMED):
                 self.console.print(_finding(verdict), highlight=False)
