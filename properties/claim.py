@@ -19,7 +19,8 @@ class Finding:
 class Claim:
     """name and model say whose statement it is; condition is the rest of "holds if", or what bounds a refutation.
 
-    `because` is the reason in one line. "measured" is for a statement that names no number to hold it to.
+    `because` is the reason in one line. "measured" is for a statement that names no number to hold it to. timed: a
+    clock decides, which a busy machine disturbs; the numbers are printed, but no exit status or test depends on them.
     """
 
     name: str
@@ -29,14 +30,17 @@ class Claim:
     condition: str
     because: str
     measure: Callable[[], Finding]
+    timed: bool = False
 
 
-def claim(name: str, model: str, statement: str, verdict: str, condition: str = "") -> Callable[..., Claim]:
+def claim(
+    name: str, model: str, statement: str, verdict: str, condition: str = "", timed: bool = False
+) -> Callable[..., Claim]:
     """Makes a claim of the function that measures it; the first line of its docstring is the reason."""
 
     def made(measure: Callable[[], Finding]) -> Claim:
         reason = (measure.__doc__ or "").strip().partition("\n")[0]
-        return Claim(name, model, statement, verdict, condition, reason, measure)
+        return Claim(name, model, statement, verdict, condition, reason, measure, timed)
 
     return made
 

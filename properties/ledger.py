@@ -27,7 +27,7 @@ class Entry:
 
     @property
     def changed(self) -> bool:
-        return self.finding is not None and self.finding.verdict != self.claim.verdict
+        return self.finding is not None and not self.claim.timed and self.finding.verdict != self.claim.verdict
 
     def record(self) -> dict:
         found = {"verdict": self.finding.verdict, "numbers": dict(self.finding.numbers)} if self.finding else None

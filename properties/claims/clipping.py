@@ -64,6 +64,7 @@ def replacement() -> Finding:
 @claim(
     "M8", MODEL, "the safety pass costs less than 5 % of the backward pass and 1 % of its memory", HOLDS_IF,
     condition="the backward pass sees many tokens: it works in proportion to them, the safety pass does not",
+    timed=True,
 )  # fmt: skip
 def overhead() -> Finding:
     """Both read each parameter's gradient; only the backward pass reads it once for every token."""

@@ -22,7 +22,7 @@ def test_the_verdict_on_record_is_what_is_measured(claim):
         found = claim.measure()
     except Unavailable as reason:
         pytest.skip(str(reason))
-    assert found.verdict == claim.verdict, dict(found.numbers)
+    assert claim.timed or found.verdict == claim.verdict, dict(found.numbers)
     assert found.numbers
     assert all(np.isfinite(number) for number in found.numbers.values())
 
@@ -35,6 +35,10 @@ def test_names_are_unique_and_every_claim_has_its_reason():
 def test_the_cost_of_the_penalties_is_measured_and_not_judged():
     (cost,) = (claim for claim in CLAIMS if claim.name == "V6")
     assert cost.verdict == MEASURED
+
+
+def test_only_costs_are_left_to_the_clock():
+    assert {claim.name for claim in CLAIMS if claim.timed} == {"M8", "C6"}
 
 
 def put_on_record(monkeypatch, *claims):
