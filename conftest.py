@@ -1,6 +1,6 @@
 """What is tested (kernels, implementation, frameworks, device, dtype) and how hard (profile)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -8,11 +8,13 @@ from hypothesis import HealthCheck, settings
 from properties.catalogue import brought, load_framework, peers, shipped, why_absent
 from properties.errors import Unavailable
 from properties.frameworks import FRAMEWORKS
+from properties.implementation import Implementation
 from properties.judge import laws_of
-from properties.kernel import Implementation, Kernel
+from properties.kernel import Kernel
 from properties.law import Law
 from properties.profiles import PROFILES
 from properties.systems import kernels_matching
+from properties.variant import Peer, Variant
 
 for _profile in PROFILES.values():
     settings.register_profile(
@@ -82,6 +84,7 @@ def _chosen(kernel: Kernel, config: pytest.Config) -> Iterator:
             )
         else:
             yield from (_parameter(implementation, law) for implementation in found for law in laws_of(implementation))
+            yield from _absent(kernel, () if address or framework == "numpy" else kernel.variants, framework, device, 2)
 
 
 def _peers(kernel: Kernel, config: pytest.Config) -> Iterator:
@@ -94,10 +97,18 @@ def _peers(kernel: Kernel, config: pytest.Config) -> Iterator:
             )
         else:
             yield from (_parameter(implementation) for implementation in found)
-            for peer in kernel.peers:
-                if peer.framework == framework and (reason := why_absent(peer, device)):
-                    mark = pytest.mark.skip(reason=f"{peer.label}: {reason}")
-                    yield pytest.param(None, id=f"{kernel.name}-{peer.label}-{framework}-{device}", marks=mark)
+            theirs = tuple(peer for peer in kernel.peers if peer.framework == framework)
+            yield from _absent(kernel, theirs, framework, device, 1)
+
+
+def _absent(
+    kernel: Kernel, candidates: Sequence[Peer | Variant], framework: str, device: str, arguments: int
+) -> Iterator:
+    for candidate in candidates:
+        if reason := why_absent(candidate, device):
+            mark = pytest.mark.skip(reason=f"{candidate.label}: {reason}")
+            name = f"{kernel.name}-{candidate.label}-{framework}-{device}"
+            yield pytest.param(*[None] * arguments, id=name.replace(" ", "_"), marks=mark)
 
 
 def _places(config: pytest.Config) -> list[tuple[str, str]]:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from properties.kernel import Variant
+from properties.variant import Variant
 from reference.numbers import ARITHMETICS, Arithmetic
 
 HALVES = ("float16", "bfloat16")
@@ -22,6 +22,11 @@ def single_inside(dtype: str) -> Arithmetic:
         tiny=_LOST[dtype],
         huge=stored.huge,
     )
+
+
+def single_inside_halves(dtype: str) -> Arithmetic:
+    """`single_inside` for halves, and the dtype's own arithmetic for the others."""
+    return single_inside(dtype) if dtype in HALVES else ARITHMETICS[dtype]
 
 
 SINGLE_INSIDE = tuple(Variant("float32 inside", dtype, {}, single_inside(dtype)) for dtype in HALVES)

@@ -9,9 +9,10 @@ import hypothesis
 import hypothesis.errors
 from hypothesis import given, seed
 
+from properties.case import Case
 from properties.comparison import conditioning, vacuous, vacuous_share
 from properties.failure import failure_text
-from properties.kernel import Case, Implementation
+from properties.implementation import Implementation
 from properties.law import Falsified, Law, NotClaimed
 from properties.laws.manners import MANNERS_OF_ALL
 from properties.laws.universal import UNIVERSAL
@@ -25,6 +26,7 @@ class Tally:
     """What the examples of one law have shown so far."""
 
     examples: int = 0
+    declined: int = 0
     vacuous: int = 0
     elements: float = 0.0
     worst: float = 0.0
@@ -93,6 +95,8 @@ def judge(law: Law, implementation: Implementation, profile: Profile, folder: Pa
         verdict = replace(verdict, status=NOT_CLAIMED, reason=str(reason))
     except NotImplementedError as reason:
         verdict = replace(verdict, status=REFUSED, reason=str(reason))
+    if verdict.status == HOLDS and tally.declined and not tally.examples:
+        verdict = replace(verdict, status=NOT_CLAIMED, reason="it takes none of the cases drawn")
     share = tally.vacuous / max(tally.examples, 1)
     if verdict.status == HOLDS and law.judged and share > implementation.kernel.vacuous_limit:
         verdict = replace(verdict, status=VACUOUS, reason=f"{share:.0%} of the examples proved nothing")
@@ -118,6 +122,9 @@ def search(
     @given(implementation.kernel.inputs(implementation.dtype))
     def example(drawn: Case) -> None:
         case = law.adapt(drawn, implementation) if law.adapt else drawn
+        if not implementation.takes(case):
+            tally.declined += 1
+            return
         try:
             worst = law(implementation, case)
         except Falsified as found:

@@ -1,98 +1,18 @@
-"""Kernel: a contract. Implementation: a function that claims to keep it. Case: one input to judge it on."""
+"""Kernel: the contract that implementations claim to keep."""
 
 import functools
-import hashlib
 import importlib
-import importlib.util
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from properties.comparison import Gauged, Metric, compare
-from properties.frameworks import as_cotangents, as_outputs
-from properties.law import Falsified, Law, NotClaimed
-from properties.representable import representable
-from reference.numbers import ARITHMETICS, Arithmetic, gauge
-
-if TYPE_CHECKING:
-    from properties.frameworks import Framework
-
-NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
-
-
-@dataclass(frozen=True, eq=False)
-class Case:
-    """Inputs in float64, complex128 or integers, exact in `dtype`; a seed for whatever a law still draws."""
-
-    inputs: tuple[np.ndarray, ...]
-    dtype: str
-    seed: int = 0
-    options: Mapping[str, Any] = field(default_factory=dict)
-    drawn: str = ""
-
-    @functools.cached_property
-    def key(self) -> bytes:
-        digest = hashlib.blake2b(repr((self.dtype, self.seed, sorted(self.options.items()))).encode(), digest_size=16)
-        for array in self.inputs:
-            digest.update(repr((array.shape, array.dtype.str)).encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.digest()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Case) and self.key == other.key
-
-    def __hash__(self) -> int:
-        return hash(self.key)
-
-    def __repr__(self) -> str:
-        shapes = ", ".join(str(array.shape) for array in self.inputs)
-        return f"Case({self.drawn or 'shapes ' + shapes}, {self.dtype}, seed {self.seed})"
-
-    def random(self) -> np.random.Generator:
-        return np.random.default_rng(self.seed)
-
-    def with_inputs(self, *inputs: np.ndarray, drawn: str | None = None) -> "Case":
-        rounded = tuple(representable(array, self.dtype) for array in inputs)
-        return replace(self, inputs=rounded, drawn=self.drawn if drawn is None else drawn)
-
-
-@dataclass(frozen=True)
-class BadInput:
-    """An input that must be refused by a ValueError or TypeError whose text names `argument`."""
-
-    argument: str
-    what: str
-    change: Callable[[Case], tuple[tuple[Any, ...], dict[str, Any]]]
-
-
-@dataclass(frozen=True)
-class Variant:
-    """A way of calling the shipped implementation beside the default: its label, data dtype, options and arithmetic."""
-
-    label: str
-    dtype: str
-    options: Mapping[str, Any]
-    arithmetic: Arithmetic
-
-
-@dataclass(frozen=True)
-class Peer:
-    """Somebody else's implementation: what it is called, its framework, the address of the adapter, its dtypes, the
-    longest chain or sequence that is asked of it, the devices it runs on, the package that it needs, if any, and
-    whether it can be differentiated."""
-
-    label: str
-    framework: str
-    address: str
-    dtypes: tuple[str, ...] = ("float32", "float64")
-    longest: int = 1000
-    devices: tuple[str, ...] = ("cpu", "cuda")
-    requires: str = ""
-    differentiable: bool = True
+from properties.case import BadInput, Case
+from properties.frameworks import as_cotangents
+from properties.law import Law
+from properties.variant import Peer, Variant
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,122 +95,6 @@ class Kernel:
         return np.broadcast_shapes(*(a.shape[: a.ndim - core] for a, core in zip(case.inputs, self.core, strict=True)))
 
 
-@dataclass(frozen=True, eq=False)
-class Implementation:
-    """A function that claims to keep a kernel's contract, in one framework, on one device, in one arithmetic.
-
-    `longest` bounds the chains and sequences that are asked of it; None asks for all that the contract promises.
-    """
-
-    kernel: Kernel
-    function: Callable
-    framework: "Framework"
-    device: str
-    dtype: str
-    arithmetic: Arithmetic
-    label: str
-    address: str
-    origin: str = "user"
-    differentiable: bool = True
-    longest: int | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{self.label} [{self.framework.name}, {self.device}, {self.arithmetic.name}]"
-
-    def arrays(self, case: Case) -> tuple:
-        return tuple(self.framework.array(array, self.dtype, self.device) for array in case.inputs)
-
-    def __call__(self, case: Case) -> tuple[np.ndarray, ...]:
-        """The outputs on a case, as float64 or complex128 arrays (or integers)."""
-        return self.of(self.arrays(case), case.options)
-
-    def of(self, arrays: tuple, options: Mapping[str, Any] = NO_OPTIONS) -> tuple[np.ndarray, ...]:
-        outputs = self.raw(arrays, options)
-        with _admissible("the call"):
-            return tuple(self.framework.numpy(output) for output in outputs)
-
-    def raw(self, arrays: tuple, options: Mapping[str, Any] = NO_OPTIONS) -> tuple:
-        """The outputs in the framework's own arrays."""
-        with _admissible("the call"):
-            return self.framework.call(self.kernel.taking_arrays(self.function), arrays, {**self.options, **options})
-
-    def pushed(self, case: Case, tangents: list[np.ndarray]) -> tuple[np.ndarray, ...]:
-        """The directional derivatives of the outputs; NotClaimed without forward mode."""
-        own = [self.framework.array(tangent, self.dtype, self.device) for tangent in tangents]
-        with _admissible("forward mode"):
-            function = self.kernel.taking_arrays(self.function)
-            found = self.framework.jvp(function, self.arrays(case), own, {**self.options, **case.options})
-            return tuple(self.framework.numpy(derivative) for derivative in found)
-
-    def gradients(
-        self, case: Case, arrays: tuple | None = None, cotangents: tuple[np.ndarray, ...] | None = None
-    ) -> tuple[np.ndarray | None, ...]:
-        """One gradient per input (None for an integer input), for the case's cotangents; NotClaimed if none."""
-        if self.kernel.reference_vjp is None:
-            raise NotClaimed("the kernel has no gradient")
-        if not self.differentiable:
-            raise NotClaimed("judged without its gradient")
-        arrays = self.arrays(case) if arrays is None else arrays
-        cotangents = self.cotangents(case) if cotangents is None else cotangents
-        fed = [self.framework.array(c, self.dtype, self.device) for c in cotangents]
-        with _admissible("the gradient"):
-            function = self.kernel.taking_arrays(self.function)
-            found = self.framework.vjp(function, arrays, fed, {**self.options, **case.options})
-        for name, array, gradient in zip(self.kernel.names_of(case), case.inputs, found, strict=True):
-            if gradient is None and array.dtype.kind in "fc":
-                raise Falsified(
-                    f"the gradient of {name} is None: the result does not depend on it, or the graph is cut"
-                )
-        return tuple(None if g is None else self.framework.numpy(g) for g in found)
-
-    def expected(self, case: Case) -> tuple[Gauged, ...]:
-        """The reference's outputs with their gauges in this implementation's arithmetic."""
-        return _expected(self.kernel, case, self.arithmetic)
-
-    def expected_gradients(self, case: Case, cotangents: tuple[np.ndarray, ...] | None = None) -> tuple[Gauged, ...]:
-        """The exact gradients with their gauges; NotClaimed where the reference defines none."""
-        if self.kernel.reference_vjp is None:
-            raise NotClaimed("the kernel has no gradient")
-        if cotangents is None:
-            return _expected_gradients(self.kernel, case, self.arithmetic)
-        return _gauge_of_gradients(self.kernel, case, cotangents, self.arithmetic)
-
-    def cotangents(self, case: Case) -> tuple[np.ndarray, ...]:
-        return _cotangents(self.kernel, case)
-
-    def agree(self, what: str, actual: tuple, expected: tuple[Gauged, ...], names: tuple[str, ...] = ()) -> float:
-        """The worst error of these values in gauges, modulo the kernel's period; raises Falsified above 1."""
-        return compare(what, actual, expected, self.metric, names)
-
-    @property
-    def metric(self) -> Metric:
-        return Metric(self.kernel.period, max(self.arithmetic.elementwise, self.arithmetic.output))
-
-
-class _admissible:
-    """Inside, an exception means that admissible input was not computed: the law at hand is falsified."""
-
-    def __init__(self, what: str):
-        self.what = what
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind, error, traceback) -> None:
-        if isinstance(error, Exception) and not isinstance(error, Falsified | NotClaimed | NotImplementedError):
-            first = (str(error).strip().splitlines() or [""])[0]
-            raise Falsified(f"{self.what} raised {kind.__name__}: {first}") from error
-
-
-def float64_inside(dtype: str) -> Arithmetic:
-    """Data of `dtype`, everything in between in float64: only storage rounds at the data's precision."""
-    stored, inside = ARITHMETICS[dtype], ARITHMETICS["float64"]
-    return replace(
-        inside, name=f"{dtype}, float64 inside", output=stored.elementwise, tiny=stored.tiny, huge=stored.huge
-    )
-
-
 @functools.cache
 def _taking_arrays(kernel: Kernel, function: Callable) -> Callable:
     @functools.wraps(function)
@@ -298,45 +102,3 @@ def _taking_arrays(kernel: Kernel, function: Callable) -> Callable:
         return function(*kernel.positional(arrays), **options)
 
     return of_arrays
-
-
-@functools.lru_cache(maxsize=1024)
-def _expected(kernel: Kernel, case: Case, arithmetic: Arithmetic) -> tuple[Gauged, ...]:
-    return _gauge(kernel.reference, kernel.positional(case.inputs), arithmetic, case.options)
-
-
-@functools.lru_cache(maxsize=1024)
-def _expected_gradients(kernel: Kernel, case: Case, arithmetic: Arithmetic) -> tuple[Gauged, ...]:
-    return _gauge_of_gradients(kernel, case, _cotangents(kernel, case), arithmetic)
-
-
-def _gauge_of_gradients(
-    kernel: Kernel, case: Case, cotangents: tuple[np.ndarray, ...], arithmetic: Arithmetic
-) -> tuple[Gauged, ...]:
-    assert kernel.reference_vjp is not None
-    return _gauge(kernel.reference_vjp, kernel.with_cotangents(case, cotangents), arithmetic, case.options)
-
-
-def _gauge(function: Callable, inputs: tuple, arithmetic: Arithmetic, options: Mapping) -> tuple[Gauged, ...]:
-    """Double precision is judged against Arb balls where python-flint is installed."""
-    double = max(arithmetic.elementwise, arithmetic.output) <= ARITHMETICS["float64"].elementwise
-    return gauge(function, *inputs, arithmetic=arithmetic, certified=double and _flint_installed(), **options)
-
-
-@functools.lru_cache(maxsize=1024)
-def _cotangents(kernel: Kernel, case: Case) -> tuple[np.ndarray, ...]:
-    outputs = [np.asarray(o) for o in as_outputs(kernel.reference(*kernel.positional(case.inputs), **case.options))]
-    random = np.random.default_rng([case.seed, len(outputs)])
-    return tuple(_cotangent(random, output, case.dtype) for output in outputs if output.dtype.kind in "fc")
-
-
-def _cotangent(random: np.random.Generator, output: np.ndarray, dtype: str) -> np.ndarray:
-    drawn = random.normal(size=output.shape)
-    if output.dtype.kind == "c":
-        drawn = drawn + 1j * random.normal(size=output.shape)
-    return representable(np.asarray(drawn), dtype)
-
-
-@functools.cache
-def _flint_installed() -> bool:
-    return importlib.util.find_spec("flint") is not None

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from properties.case import Case
 from properties.errors import Unavailable
-from properties.kernel import Case, Implementation
+from properties.implementation import Implementation
 from properties.law import Law
 
 FORMAT = 1

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from properties.case import Case
 from properties.inputs.structures import fill
-from properties.kernel import Case
 
 Random = np.random.Generator
 

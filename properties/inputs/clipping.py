@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 
+from properties.case import Case
 from properties.inputs.structures import STRUCTURES, fill
-from properties.kernel import Case
 from properties.representable import representable
 from reference.clipping import global_norm
 

@@ -3,10 +3,10 @@
 import numpy as np
 from hypothesis import strategies as st
 
+from properties.case import Case
 from properties.half_precision import HALVES
 from properties.inputs.attention import CAUSAL, Bucket, values_of
 from properties.inputs.structures import fill
-from properties.kernel import Case
 
 BUCKETS = (
     Bucket(5, 7, 4, 3),

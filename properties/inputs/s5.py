@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from properties.case import Case
 from properties.inputs.state_spaces import (
     FREQUENCIES,
     MODULI,
@@ -21,7 +22,6 @@ from properties.inputs.state_spaces import (
     steps,
 )
 from properties.inputs.structures import STRUCTURES, fill
-from properties.kernel import Case
 
 SCALES = {"float32": (0, -30, 30, -8, 8, 0, -17, 17), "float64": (0, -200, 200, -30, 30, 0, -90, 90)}
 Random = np.random.Generator

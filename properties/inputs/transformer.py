@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from hypothesis import strategies as st
 
+from properties.case import Case
 from properties.half_precision import HALVES
 from properties.inputs.structures import fill
-from properties.kernel import Case
 
 Random = np.random.Generator
 Filled = tuple[np.ndarray, ...]

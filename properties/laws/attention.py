@@ -4,15 +4,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from properties.case import Case
 from properties.comparison import compare
-from properties.kernel import Case, Implementation
+from properties.implementation import Implementation
 from properties.law import Falsified, NotClaimed, law
 from reference.attention import counting
 from reference.numbers import Gauged
 
 Q, K, V, LENGTHS = range(4)
 MANY = 2**13  # equal weights of so many keys are below half the unit roundoff of float16
-RISES = {"float16": 32, "bfloat16": 4}  # more is lost in the rounding of the scores
+STEEP = 2.0**-6  # of the scores may be lost in rounding their factors
 LARGE = 10_000  # scores that overflow an exponential which is not shifted, in every dtype
 
 
@@ -177,9 +178,10 @@ def large_scores(implementation: Implementation, case: Case) -> float:
 
 def _rising(case: Case, implementation: Implementation) -> Case:
     """Scores that rise with the key, from −10⁴ to 10⁴ in single precision: the masked ones come last, the largest."""
+    rise = min(LARGE, STEEP / max(implementation.arithmetic.operand, implementation.arithmetic.elementwise))
     q, k = case.inputs[Q], case.inputs[K]
     scale = case.options.get("scale", 1 / np.sqrt(max(q.shape[-1], 1)))
-    size = np.sqrt(RISES.get(case.dtype, LARGE) / (scale * max(q.shape[-1], 1)))
+    size = np.sqrt(rise / (scale * max(q.shape[-1], 1)))
     ramp = np.linspace(-size, size, k.shape[-2])[:, None]
     rising = changed(case, q=np.full(q.shape, size), k=np.broadcast_to(ramp, k.shape))
     return replace(rising, drawn=f"rising scores, {case.drawn}")

@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from properties.case import Case
 from properties.comparison import compare
-from properties.kernel import Case, Implementation
+from properties.implementation import Implementation
 from properties.law import Falsified, law
 from reference.numbers import Gauged
 

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from properties.kernel import Case, Implementation
+from properties.case import Case
+from properties.implementation import Implementation
 from properties.law import Falsified, law
 
 

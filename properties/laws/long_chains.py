@@ -6,8 +6,9 @@ For a window W around the site s, G = G_W − G V G_W with V the two bonds that 
 
 import numpy as np
 
+from properties.case import Case
 from properties.comparison import compare
-from properties.kernel import Case, Implementation
+from properties.implementation import Implementation
 from properties.law import Falsified, law
 from reference import tridiagonal as reference
 from reference.numbers import Gauged, gauge

@@ -14,8 +14,9 @@ from dataclasses import replace
 import numpy as np
 from scipy.signal import lfilter
 
+from properties.case import Case
 from properties.comparison import compare
-from properties.kernel import Case, Implementation
+from properties.implementation import Implementation
 from properties.law import law
 from reference.numbers import ARITHMETICS, Arithmetic, Gauged, gauge
 from reference.numbers.arithmetic import DEVIATIONS

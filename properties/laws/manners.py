@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from properties.case import Case
 from properties.comparison import compare
-from properties.kernel import Case, Implementation
+from properties.implementation import Implementation
 from properties.law import MANNERS, Falsified, Law, NotClaimed, law
 
 _COMPLEX_PARTNER = {"float32": "complex64", "float64": "complex128", "float16": "complex32"}

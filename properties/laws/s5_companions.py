@@ -8,10 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from properties.case import Case
 from properties.catalogue import load_function
 from properties.comparison import compare
 from properties.errors import Unavailable
-from properties.kernel import Case, Implementation
+from properties.implementation import Implementation
 from properties.law import Falsified, NotClaimed, law
 from reference import s5 as reference
 from reference.numbers import ARITHMETICS, Gauged, gauge

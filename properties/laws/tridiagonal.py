@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from properties.case import Case
 from properties.comparison import compare
-from properties.kernel import Case, Implementation
+from properties.implementation import Implementation
 from properties.law import law
 from reference import tridiagonal as reference
 from reference.numbers import Gauged, gauge

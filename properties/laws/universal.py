@@ -2,8 +2,9 @@
 
 import numpy as np
 
+from properties.case import Case
 from properties.comparison import compare
-from properties.kernel import Case, Implementation
+from properties.implementation import Implementation
 from properties.law import Falsified, Law, NotClaimed, law
 from properties.representable import representable
 from reference.numbers import Gauged

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 
+from properties.case import BadInput, Case
 from properties.inputs import clipping as drawn
-from properties.kernel import BadInput, Case, Kernel, Peer
+from properties.kernel import Kernel
 from properties.laws import clipping as laws
+from properties.variant import Peer
 
 SET = ("gradients",)
 

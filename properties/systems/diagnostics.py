@@ -3,9 +3,10 @@
 import numpy as np
 from hypothesis import strategies as st
 
+from properties.case import BadInput, Case
 from properties.half_precision import HALVES, SINGLE_INSIDE
 from properties.inputs.structures import STRUCTURES, fill
-from properties.kernel import BadInput, Case, Kernel
+from properties.kernel import Kernel
 from properties.laws.diagnostics import MAGNITUDES
 
 # (shape, complex): scalars, empty arrays, a matrix, a long vector.

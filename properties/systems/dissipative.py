@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from properties.case import BadInput, Case
 from properties.inputs import dissipative as drawn
-from properties.kernel import BadInput, Case, Kernel
+from properties.kernel import Kernel
 from properties.laws import dissipative as laws
 
 FEATURES = ("x", "value_weight", "decay_weight")

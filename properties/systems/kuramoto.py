@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from properties.case import BadInput, Case
 from properties.half_precision import HALVES, SINGLE_INSIDE
 from properties.inputs import kuramoto as drawn
-from properties.kernel import BadInput, Case, Kernel
+from properties.kernel import Kernel
 from properties.laws import kuramoto as laws
 
 ATTENTION = ("q", "k", "v", "lag")

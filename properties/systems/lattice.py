@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from hypothesis import strategies as st
 
-from properties.kernel import BadInput, Case, Kernel
+from properties.case import BadInput, Case
+from properties.kernel import Kernel
 from properties.laws import lattice as laws
 
 # Few, for each is compiled: squares of primes and their neighbours, full rings of the spiral and their neighbours.

@@ -5,13 +5,15 @@ from dataclasses import replace
 
 import numpy as np
 
+from properties.case import BadInput, Case
 from properties.inputs import s5 as drawn
 from properties.inputs.s5 import Bucket
-from properties.kernel import BadInput, Case, Kernel, Peer
+from properties.kernel import Kernel
 from properties.laws import s5 as time
 from properties.laws import s5_sets as sets
 from properties.laws.long_sequences import LONG_SEQUENCES
 from properties.laws.s5_companions import LAYER_COMPANIONS, SET_COMPANIONS
+from properties.variant import Peer
 
 WHOLE = 6  # twice the axes of any y: a mean over the batch has no rows
 SCAN = ("decay", "drive", "initial")

@@ -5,10 +5,12 @@ from dataclasses import replace
 
 import numpy as np
 
+from properties.case import BadInput, Case
 from properties.half_precision import HALVES, SINGLE_INSIDE
 from properties.inputs import transformer as drawn
-from properties.kernel import BadInput, Case, Kernel, Variant
+from properties.kernel import Kernel
 from properties.laws import transformer as laws
+from properties.variant import Variant
 from reference.numbers import ARITHMETICS
 
 WHOLE = 6  # more axes than any logits have: a mean over the batch has no rows
@@ -18,7 +20,7 @@ NORM = ("x", "gamma", "beta")
 FEED_FORWARD = ("x", *LAYERS)
 BLOCK = ("x", *PROJECTIONS, *LAYERS, "gamma_1", "beta_1", "gamma_2", "beta_2")
 SINGLE_AND_DOUBLE = ("float32", "float64")
-TF32 = Variant("tf32 products", "float32", {"precision": "tf32"}, ARITHMETICS["tf32"])
+TF32 = Variant("tf32 products", "float32", {"precision": "tf32"}, ARITHMETICS["tf32"], devices=("cuda",))
 
 
 def bad_inputs(
@@ -98,6 +100,7 @@ KERNELS = (
             bad_layer("b_2", "a second offset for other channels", longer),
             bad_layer("x", "integers", integers),
             bad_option(*LAYERED, "activation", "no such"),
+            bad_option(*LAYERED, "precision", "float7"),
         ),
         empty=empty(*LAYERED, no_token={"times": 0}, no_channel={"channels": 0}, no_hidden_channel={"hidden": 0}),
         dtypes=SINGLE_AND_DOUBLE,
@@ -116,9 +119,11 @@ KERNELS = (
             bad_block("x", "integers", integers),
             bad_option(*BLOCKED, "heads", 4),
             bad_option(*BLOCKED, "activation", "no such"),
+            bad_option(*BLOCKED, "precision", "float7"),
         ),
         empty=empty(*BLOCKED, no_token={"times": 0}, no_row={"batch": (0,)}),
         dtypes=SINGLE_AND_DOUBLE,
+        variants=(TF32,),
         arguments=BLOCK,
     ),
     Kernel(

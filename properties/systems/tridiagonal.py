@@ -6,10 +6,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from hypothesis import strategies as st
 
+from properties.case import BadInput, Case
 from properties.inputs.structures import STRUCTURES, fill
-from properties.kernel import BadInput, Case, Kernel, Peer, Variant, float64_inside
+from properties.kernel import Kernel
 from properties.laws import tridiagonal as laws
 from properties.laws.long_chains import LONG_CHAINS, LONG_DETERMINANTS
+from properties.variant import Peer, Variant, float64_inside
 
 ARGUMENTS = ("main", "upper", "lower", "shift")
 CORE = (1, 1, 1, 0)

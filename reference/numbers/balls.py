@@ -87,34 +87,34 @@ class Ball(Tracked):
         return Ball(self.elements[index], self.dtype)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **options: Any) -> Any:
-        from reference.numbers import ball_functions
+        from reference.numbers.ball_elementwise import COMPARISONS, ELEMENTWISE
+        from reference.numbers.ball_linear_algebra import matmul
+        from reference.numbers.ball_reductions import REDUCTIONS
 
         if "out" in options:
             raise TypeError(f"{ufunc.__name__} in place: a reference may not write into an array")
-        reduction = ball_functions.REDUCTIONS.get((ufunc.__name__, method))
+        reduction = REDUCTIONS.get((ufunc.__name__, method))
         if reduction is not None:
             return reduction(*operands, **{"axis": 0, **options})
         if method != "__call__" or options:
             raise TypeError(f"{ufunc.__name__}.{method} has no rule for balls")
         balls = [Ball.lift(operand) for operand in operands]
         kind = np.result_type(*(ball.dtype for ball in balls))
-        if ufunc.__name__ in ball_functions.COMPARISONS:
-            outcome = np.frompyfunc(ball_functions.COMPARISONS[ufunc.__name__], 2, 1)(
-                *(ball.elements for ball in balls)
-            )
+        if ufunc.__name__ in COMPARISONS:
+            outcome = np.frompyfunc(COMPARISONS[ufunc.__name__], 2, 1)(*(ball.elements for ball in balls))
             return np.asarray(outcome, bool)
         if ufunc.__name__ == "matmul":
-            return ball_functions.matmul(*balls)
-        function = ball_functions.ELEMENTWISE.get(ufunc.__name__)
+            return matmul(*balls)
+        function = ELEMENTWISE.get(ufunc.__name__)
         if function is None:
             raise TypeError(f"{ufunc.__name__} has no rule for balls")
         promoted = [elements_of(ball.elements, kind) for ball in balls]
         return Ball(np.frompyfunc(function, len(balls), 1)(*promoted), float if ufunc.__name__ == "absolute" else kind)
 
     def __array_function__(self, function: Any, types: Any, arguments: Any, options: Any) -> Any:
-        from reference.numbers import ball_functions
+        from reference.numbers.ball_functions import FUNCTIONS
 
-        implementation = ball_functions.FUNCTIONS.get(function)
+        implementation = FUNCTIONS.get(function)
         if implementation is None:
             raise TypeError(f"{function.__module__}.{function.__name__} has no rule for balls")
         return implementation(*arguments, **options)

@@ -22,7 +22,7 @@ def matrix_exponential(matrix: Any) -> Any:
     if isinstance(matrix, Bounded):
         return _bounded(matrix)
     if hasattr(matrix, "lift"):
-        from reference.numbers.ball_functions import exponential_of_balls
+        from reference.numbers.ball_linear_algebra import exponential_of_balls
 
         return exponential_of_balls(matrix)
     return _exponential(matrix)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from properties.catalogue import load_framework
-from properties.kernel import Implementation
+from properties.implementation import Implementation
 from properties.systems import all_kernels
 from reference.numbers import ARITHMETICS
 

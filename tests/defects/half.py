@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from properties.half_precision import HALVES, single_inside
-from properties.kernel import Implementation
+from properties.implementation import Implementation
 from tests.defects.defect import Defect
 
 

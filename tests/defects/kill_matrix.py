@@ -19,8 +19,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from properties.implementation import Implementation
 from properties.judge import Tally, laws_of, search
-from properties.kernel import Implementation
 from properties.law import Falsified, Law, NotClaimed
 from properties.profiles import PROFILES
 from tests.defects.defect import Defect

@@ -2,6 +2,8 @@
 
 from typing import NamedTuple
 
+import pytest
+
 from properties.judge import judge_all
 from properties.law import MATHEMATICS
 from properties.profiles import PROFILES
@@ -56,6 +58,8 @@ def test_gets_the_verdict_on_record(peer, pytestconfig):
     verdicts = list(judge_all(peer, PROFILES[pytestconfig.getoption("--profile")]))
     broken = {v.law: v.failure or v.reason for v in verdicts if v.status not in (HOLDS, NOT_CLAIMED)}
     wrong = [v.failure for v in verdicts if v.status == FALSIFIED and v.kind == MATHEMATICS]
+    if (peer.kernel.name, peer.label) not in FINDINGS:
+        pytest.skip(f"no verdict on record: it breaks {sorted(broken)}, {'unsound' if wrong else 'sound'}; {wrong[:1]}")
     breaks, sound = FINDINGS[peer.kernel.name, peer.label]
     assert breaks <= set(broken), f"only {', '.join(broken)}"
     assert sound is None or sound == (not wrong), "\n".join(wrong)
@@ -65,5 +69,7 @@ def test_gets_the_verdict_on_record(peer, pytestconfig):
 def test_every_library_on_record_is_judged():
     from properties.systems import all_kernels
 
-    judged = {(kernel.name, peer.label) for kernel in all_kernels() for peer in kernel.peers}
-    assert judged == set(FINDINGS), "a library without a verdict on record, or a record without its library"
+    judged = {(kernel.name, peer.label): peer.devices for kernel in all_kernels() for peer in kernel.peers}
+    assert set(FINDINGS) <= set(judged), "a record without its library"
+    silent = {name for name, devices in judged.items() if "cpu" in devices} - set(FINDINGS)
+    assert not silent, "a library without a verdict on record, which only those may lack that do not run on a CPU"

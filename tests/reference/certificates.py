@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from properties.case import Case
 from properties.frameworks import as_cotangents
-from properties.kernel import Case
 from reference.numbers import ARITHMETICS, balls, gauge
 from reference.numbers.gauge import flatten
 

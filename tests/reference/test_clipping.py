@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from properties.case import Case
 from properties.frameworks import as_cotangents
-from properties.kernel import Case, Kernel
+from properties.kernel import Kernel
 from properties.systems import kernels_matching
 from reference import clipping
 from reference.clipping_noise import threefry

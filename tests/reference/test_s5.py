@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from properties.case import Case
 from properties.frameworks import as_cotangents
 from properties.inputs import s5 as drawn
-from properties.kernel import Case
 from reference import s5
 from reference.numbers import ARITHMETICS, gauge
 from reference.numbers.gauge import flatten

@@ -30,6 +30,12 @@ def scores_in_bfloat16(q, k, scale):
     return scores(q, k, scale).bfloat16().to(q.dtype)
 
 
+@instead_of(ATTEND, "scores", arithmetic="tf32")
+def bfloat16_for_tf32(q, k, scale):
+    """Products declared as tf32 are of operands in bfloat16."""
+    return scores(q.bfloat16().to(q.dtype), k.bfloat16().to(k.dtype), scale)
+
+
 @instead_of(ATTEND, "scores", dtype="float64")
 def scores_in_float32(q, k, scale):
     """Scores of double precision data are normalised in single precision (`jax.nn.dot_product_attention`)."""
