@@ -10,7 +10,9 @@ from pathlib import Path
 
 from properties.errors import Unavailable
 from properties.frameworks import Framework, framework
-from properties.kernel import Implementation, Kernel, Peer
+from properties.implementation import Implementation
+from properties.kernel import Kernel
+from properties.variant import Peer, Variant
 from reference.numbers import ARITHMETICS, Arithmetic
 
 _LIBRARY_OF = {"torch": "torch", "jax": "jax", "numpy": "numpy"}
@@ -38,7 +40,7 @@ def shipped(kernel: Kernel, framework_name: str, device: str, dtypes: tuple[str,
             arithmetic = ARITHMETICS[dtype]
             yield Implementation(kernel, function, adapter, device, dtype, arithmetic, "gaugeblock", address, "shipped")
         for variant in kernel.variants:
-            if variant.dtype == dtype:
+            if variant.dtype == dtype and not why_absent(variant, device):
                 label, arithmetic = f"gaugeblock, {variant.label}", variant.arithmetic
                 plain = Implementation(kernel, function, adapter, device, dtype, arithmetic, label, address, "shipped")
                 yield replace(plain, options=variant.options)
@@ -53,17 +55,18 @@ def peers(kernel: Kernel, framework_name: str, device: str, dtypes: tuple[str, .
         function = load_function(peer.address)
         for dtype in dtypes:
             if dtype in peer.dtypes:
-                arithmetic = ARITHMETICS[dtype]
+                arithmetic = peer.arithmetic(dtype)
                 found = Implementation(kernel, function, adapter, device, dtype, arithmetic, peer.label, peer.address)
-                yield replace(found, origin="library", longest=peer.longest, differentiable=peer.differentiable)
+                found = replace(found, origin="library", longest=peer.longest, takes=peer.takes)
+                yield replace(found, differentiable=peer.differentiable)
 
 
-def why_absent(peer: Peer, device: str) -> str:
-    """Why this peer cannot be judged here; empty if it can."""
-    if device not in peer.devices:
-        return f"it runs on {', '.join(peer.devices)}, not on {device}"
-    if peer.requires and importlib.util.find_spec(peer.requires) is None:
-        return f"it needs the package {peer.requires}, which is not installed"
+def why_absent(candidate: Peer | Variant, device: str) -> str:
+    """Why this peer, or this variant of what ships here, cannot be judged here; empty if it can."""
+    if device not in candidate.devices:
+        return f"it runs on {', '.join(candidate.devices)}, not on {device}"
+    if isinstance(candidate, Peer) and candidate.requires and importlib.util.find_spec(candidate.requires) is None:
+        return f"it needs the package {candidate.requires}, which is not installed"
     return ""
 
 
@@ -97,10 +100,10 @@ def accepts_arrays(function: Callable, address: str, kernel: Kernel) -> None:
         signature = inspect.signature(function)
     except (TypeError, ValueError):
         return
-    parameters = signature.parameters.values()
-    options = {p.name: None for p in parameters if p.kind is p.KEYWORD_ONLY and p.default is p.empty}
+    options = inspect.signature(kernel.reference).parameters.keys() - set(kernel.arguments)
+    named = {name: None for name, p in signature.parameters.items() if name in options or p.kind is p.KEYWORD_ONLY}
     try:
-        signature.bind(*(kernel.arguments or kernel.core), **options)
+        signature.bind(*(kernel.arguments or kernel.core), **named)
     except TypeError as error:
         wanted = ", ".join(kernel.arguments)
         raise Unavailable(

@@ -15,14 +15,16 @@ from properties import ledger
 from properties.catalogue import brought, load_framework, load_function, peers, shipped, why_absent
 from properties.errors import Unavailable
 from properties.frameworks import FRAMEWORKS
+from properties.implementation import Implementation
 from properties.judge import judge_all, laws_of
-from properties.kernel import Implementation, Kernel
+from properties.kernel import Kernel
 from properties.law import Falsified, NotClaimed
 from properties.profiles import PROFILES
 from properties.replay import Replay, read_replay
 from properties.report import BENCHMARKS, Report, read_benchmarks, read_report, write_report
 from properties.screen import Screen
 from properties.systems import all_kernels, kernels_matching
+from properties.variant import Peer, Variant
 from properties.verdict import Verdict, exit_status
 from reference.numbers import ARITHMETICS
 
@@ -91,8 +93,11 @@ def replay(options: argparse.Namespace) -> int:
 
 
 def list_kernels(options: argparse.Namespace) -> int:
-    """Print every kernel with its arguments, dtypes and laws."""
-    Screen().kernels(all_kernels())
+    """Print every kernel with its arguments, dtypes and laws; of those asked for, the whole contract."""
+    if options.kernel is None:
+        Screen().kernels(all_kernels())
+    else:
+        Screen().contracts(kernels_matching(options.kernel))
     return 0
 
 
@@ -148,9 +153,10 @@ def _candidates(kernel: Kernel, framework_name: str, options: argparse.Namespace
 
 
 def _absent(kernels: Sequence[Kernel], frameworks: set[str], device: str) -> dict[str, str]:
-    """The peers that cannot be judged here, each with the reason."""
-    wanted = [peer for kernel in kernels for peer in kernel.peers if peer.framework in frameworks]
-    return {peer.label: reason for peer in wanted if (reason := why_absent(peer, device))}
+    """The variants and peers that cannot be judged here, each with the reason."""
+    asked: list[Variant | Peer] = [variant for kernel in kernels for variant in kernel.variants]
+    asked += [peer for kernel in kernels for peer in kernel.peers if peer.framework in frameworks]
+    return {one.label: reason for one in asked if (reason := why_absent(one, device))}
 
 
 def _frameworks(options: argparse.Namespace, screen: Screen) -> list[str]:
@@ -228,6 +234,7 @@ def _parser() -> argparse.ArgumentParser:
     replaying.set_defaults(run=replay)
 
     listing = commands.add_parser("kernels", help="list kernels, their arguments and laws")
+    listing.add_argument("--kernel", metavar="GLOB", help="the whole contracts of these: shapes, results, errors, laws")
     listing.set_defaults(run=list_kernels)
 
     timing = commands.add_parser("bench", help="time the kernels against their peers and the machine's limit")

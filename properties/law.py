@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    from properties.case import Case
     from properties.comparison import Discrepancy
-    from properties.kernel import Case, Implementation
+    from properties.implementation import Implementation
 
 MATHEMATICS: Literal["mathematics"] = "mathematics"
 MANNERS: Literal["manners"] = "manners"
@@ -44,7 +45,16 @@ class Law:
     rare: bool
 
     def __call__(self, implementation: "Implementation", case: "Case") -> float:
-        return self.function(implementation, case)
+        with implementation.working():
+            try:
+                return self.function(implementation, case)
+            except (Falsified, NotClaimed, NotImplementedError):
+                raise
+            except Exception:
+                # Results of unexpected shapes make laws stumble in many ways; the shapes are the finding.
+                if misshapen := implementation.misshapen(case):
+                    raise Falsified(misshapen) from None
+                raise
 
     def __repr__(self) -> str:
         return f"<law: {self.name}>"

@@ -13,9 +13,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from properties.case import Case
+from properties.contract import contract, signature, summary
 from properties.failure import failure_text
+from properties.implementation import Implementation
 from properties.judge import laws_of
-from properties.kernel import Case, Implementation, Kernel
+from properties.kernel import Kernel
 from properties.law import Falsified, Law
 from properties.profiles import Profile
 from properties.verdict import FALSIFIED, HOLDS, NOT_CLAIMED, REFUSED, VACUOUS, Verdict
@@ -147,11 +150,22 @@ class Screen:
         self.console.print(f"written: {path}", style="dim")
 
     def kernels(self, kernels: Sequence[Kernel]) -> None:
+        """A paragraph a kernel."""
         for kernel in kernels:
-            self.console.print(f"[bold]{kernel.name}[/]({', '.join(kernel.arguments)})  {', '.join(kernel.dtypes)}")
-            self.console.print(f"    its own laws: {', '.join(law.name for law in kernel.laws)}", style="dim")
+            self.console.print(signature(kernel), style="bold", markup=False)
+            self.console.print(f"    {summary(kernel)}", markup=False)
+            self.console.print(f"    dtypes: {', '.join(kernel.dtypes)}", style="dim")
+            if kernel.laws:
+                self.console.print(f"    its own laws: {', '.join(law.name for law in kernel.laws)}", style="dim")
             if kernel.peers:
-                self.console.print(f"    judged beside it: {', '.join(p.label for p in kernel.peers)}", style="dim")
+                labels = dict.fromkeys(peer.label for peer in kernel.peers)
+                self.console.print(f"    judged beside it: {'; '.join(labels)}", style="dim")
+
+    def contracts(self, kernels: Sequence[Kernel]) -> None:
+        """Everything that a kernel promises."""
+        for kernel in kernels:
+            for line in contract(kernel):
+                self.console.print(line, markup=False, soft_wrap=True)
 
 
 def _groups(verdicts: Sequence[Verdict]) -> list[list[Verdict]]:

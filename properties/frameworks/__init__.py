@@ -5,6 +5,7 @@ The complex gradient of a real loss is ∂L/∂a + i ∂L/∂b everywhere outsid
 
 import importlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -24,6 +25,9 @@ class Framework(Protocol):
 
     def devices(self) -> tuple[str, ...]:
         """The devices present on this machine."""
+
+    def working(self, double: bool) -> AbstractContextManager:
+        """The state in which people run this framework: for work in double precision anywhere inside, or for less."""
 
     def array(self, value: np.ndarray, dtype: str, device: str) -> Any:
         """A new array: real values in `dtype`, complex ones in its complex partner, integers as they are."""

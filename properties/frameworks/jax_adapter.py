@@ -7,6 +7,7 @@ nowhere else, to give ∂L/∂a + i ∂L/∂b.
 import functools
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,10 @@ class JaxAdapter:
 
     def devices(self) -> tuple[str, ...]:
         return ("cpu", "cuda") if any(d.platform in ("gpu", "cuda") for d in jax.devices()) else ("cpu",)
+
+    def working(self, double: bool) -> AbstractContextManager:
+        """`jax_enable_x64` is off for most who work in single precision, and constants are then single, too."""
+        return jax.enable_x64(double)
 
     def array(self, value: np.ndarray, dtype: str, device: str) -> jax.Array:
         value = np.asarray(value)
@@ -87,6 +92,7 @@ class JaxAdapter:
         try:
             return jax.jvp(call, tuple(arrays[p] for p in moving), tuple(tangents[p] for p in moving))[1]
         except (TypeError, NotImplementedError) as error:
+            call(*(arrays[p] for p in moving))  # what cannot be called at all lacks more than a forward mode
             raise NotClaimed(f"no forward mode: {str(error).strip().splitlines()[0]}") from error
 
     def compilations(self) -> int:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,9 @@ class NumpyAdapter:
 
     def devices(self) -> tuple[str, ...]:
         return ("cpu",)
+
+    def working(self, double: bool) -> AbstractContextManager:
+        return nullcontext()
 
     def array(self, value: np.ndarray, dtype: str, device: str) -> np.ndarray:
         value = np.asarray(value)

@@ -2,6 +2,7 @@
 
 import importlib.util
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
@@ -28,6 +29,9 @@ class TorchAdapter:
 
     def devices(self) -> tuple[str, ...]:
         return ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",)
+
+    def working(self, double: bool) -> AbstractContextManager:
+        return nullcontext()
 
     def array(self, value: np.ndarray, dtype: str, device: str) -> torch.Tensor:
         tensor = torch.from_numpy(np.array(value))

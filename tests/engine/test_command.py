@@ -103,6 +103,32 @@ def test_bad_usage_exits_with_two(arguments, capsys):
     assert stopped.value.code == USAGE
 
 
+def test_results_of_another_shape_are_falsified_by_every_law_and_stop_none(tmp_path):
+    assert check("doubled", tmp_path) == FALSIFIED
+    record = json.loads((tmp_path / "report.json").read_text())
+    told = {v["law"]: v["reason"] for v in record["verdicts"] if v["status"] == "falsified"}
+    assert {"values agree", "gradients agree", "adjointness", "similarity", "reversal"} <= told.keys()
+    assert "expected shape" in told["adjointness"]
+
+
+def test_an_option_without_default_may_be_positional(tmp_path):
+    kernel = tmp_path / "mine.py"
+    kernel.write_text(
+        "import numpy as np\ndef primes(limit):\n"
+        "    return np.array([n for n in range(2, limit + 1) if all(n % d for d in range(2, n))], int)\n"
+    )
+    quick = ("--framework", "numpy", "--profile", "quick", "--report", str(tmp_path))
+    assert main(["check", "lattice.primes", f"{kernel}:primes", *quick]) == HOLDS
+
+
+def test_a_contract_is_told_with_its_shapes_results_and_laws(capsys):
+    assert main(["kernels", "--kernel", "clipping.safe_clip"]) == HOLDS
+    told = capsys.readouterr().out
+    for part in ("clipping.safe_clip(gradients, *, max_norm)", '"nans"', "Raises ValueError", "bounded: ‖out‖"):
+        assert part in told
+    assert main(["kernels", "--kernel", "no.such"]) == USAGE
+
+
 def test_the_module_runs_as_a_command():
     found = subprocess.run([sys.executable, "-m", "properties", "kernels"], capture_output=True, text=True)
     assert found.returncode == HOLDS

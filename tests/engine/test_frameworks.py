@@ -91,3 +91,23 @@ def test_jax_counts_its_compilations():
     jax.call(function, arrays(jax, np.zeros(17)), {})
     assert first > before
     assert jax.compilations() == first
+
+
+def test_single_precision_is_judged_as_jax_runs_by_default_and_double_with_x64():
+    jax = load_framework("jax", "cpu")
+    import jax.numpy as jnp
+
+    for double, dtype in ((False, "float32"), (True, "float64")):
+        with jax.working(double):
+            assert jax.dtype_of(jnp.eye(2)) == dtype
+
+
+def test_a_function_that_cannot_be_called_is_not_one_without_forward_mode():
+    jax = load_framework("jax", "cpu")
+    (x,) = arrays(jax, np.ones(3))
+
+    def misshapen(x):
+        return x + np.ones(2)
+
+    with pytest.raises(TypeError, match="incompatible shapes"):
+        jax.jvp(misshapen, (x,), (x,), {})
