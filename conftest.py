@@ -38,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--device", choices=("cpu", "cuda"), help="one device only; default: cpu, and cuda where there is one"
     )
     group.addoption("--dtype", help="one dtype only")
+    group.addoption("--manners", action="store_true", help="manners count for a function brought here, too")
     group.addoption("--profile", choices=tuple(PROFILES), default="ci")
 
 
