@@ -29,21 +29,24 @@ def load_framework(name: str, device: str) -> Framework:
 
 
 def shipped(kernel: Kernel, framework_name: str, device: str, dtypes: tuple[str, ...]) -> Iterator[Implementation]:
-    """What ships here for that kernel and framework, in each dtype, with its variants. Raises `Unavailable`."""
+    """What ships here for that kernel and framework, in each dtype, with its variants. Raises `Unavailable`.
+
+    Where a variant is the same call in a finer arithmetic than the dtype's, only the finer one is judged.
+    """
     if framework_name == "numpy":
         return
     adapter = load_framework(framework_name, device)
     address = f"impl.{framework_name}.{kernel.system}:{kernel.function_name}"
     function = load_function(address)
     for dtype in dtypes:
-        if dtype in kernel.dtypes:
+        variants = [v for v in kernel.variants if v.dtype == dtype and not why_absent(v, device)]
+        if dtype in kernel.dtypes and all(variant.options for variant in variants):
             arithmetic = ARITHMETICS[dtype]
             yield Implementation(kernel, function, adapter, device, dtype, arithmetic, "gaugeblock", address, "shipped")
-        for variant in kernel.variants:
-            if variant.dtype == dtype and not why_absent(variant, device):
-                label, arithmetic = f"gaugeblock, {variant.label}", variant.arithmetic
-                plain = Implementation(kernel, function, adapter, device, dtype, arithmetic, label, address, "shipped")
-                yield replace(plain, options=variant.options)
+        for variant in variants:
+            label, arithmetic = f"gaugeblock, {variant.label}", variant.arithmetic
+            plain = Implementation(kernel, function, adapter, device, dtype, arithmetic, label, address, "shipped")
+            yield replace(plain, options=variant.options)
 
 
 def peers(kernel: Kernel, framework_name: str, device: str, dtypes: tuple[str, ...]) -> Iterator[Implementation]:

@@ -1,6 +1,7 @@
 """The command line: verify, check, replay, kernels, claims, bench, report.
 
-Exit status: 0 every law holds · 1 falsified · 2 usage, import or contract error · 3 nothing could be judged.
+Exit status: 0 every law holds · 1 falsified · 2 usage, import or contract error · 3 nothing could be judged
+· 130 stopped by the user.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from properties.kernel import Kernel
 from properties.law import Falsified, NotClaimed
 from properties.profiles import PROFILES
 from properties.replay import Replay, read_replay
-from properties.report import BENCHMARKS, Report, read_benchmarks, read_report, write_report
+from properties.report import BENCHMARKS, Report, open_folder, read_benchmarks, read_report, write_report
 from properties.screen import Screen
 from properties.systems import all_kernels, kernels_matching
 from properties.variant import Peer, Variant
@@ -29,6 +30,7 @@ from properties.verdict import Verdict, exit_status
 from reference.numbers import ARITHMETICS
 
 LONGEST = 5000  # sites or steps asked of a user's kernel, which may well be dense or a loop
+INTERRUPTED = 130  # what shells give to a command that the user stopped
 DTYPES = ("float32", "float64", "float16", "bfloat16")
 
 
@@ -41,8 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"gaugeblock: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("gaugeblock: interrupted; nothing was judged to the end", file=sys.stderr)
-        return 130
+        print("gaugeblock: interrupted", file=sys.stderr)
+        return INTERRUPTED
 
 
 def verify(options: argparse.Namespace) -> int:
@@ -108,8 +110,7 @@ def bench(options: argparse.Namespace) -> int:
         raise Unavailable("bench: the benchmarks come with the source tree, and this is an installed package")
     if importlib.util.find_spec("pytest_benchmark") is None:
         raise Unavailable("bench: pytest-benchmark is not installed; python -m pip install 'gaugeblock[bench,test]'")
-    options.report.mkdir(parents=True, exist_ok=True)
-    kept = options.report.resolve() / BENCHMARKS
+    kept = open_folder(options.report).resolve() / BENCHMARKS
     command = [sys.executable, "-m", "pytest", str(home), "-q", "-p", "no:xdist", f"--benchmark-json={kept}"]
     command += ["--kernel", options.kernel, "--device", options.device]
     command += ["--framework", options.framework] if options.framework else []
@@ -119,25 +120,33 @@ def bench(options: argparse.Namespace) -> int:
 def report(options: argparse.Namespace) -> int:
     """Show again what the last run found, and the last benchmarks; the exit status is that of the run."""
     stored, screen = read_report(options.folder), Screen()
-    screen.stored(stored.environment, stored.profile)
+    screen.stored(stored.environment, stored.profile + (", interrupted" if stored.interrupted else ""))
     screen.table(stored.verdicts)
     screen.speed(read_benchmarks(options.folder))
     ours = [v for v in stored.verdicts if v.origin == "shipped"]
-    return exit_status(ours if ours else stored.verdicts)
+    return INTERRUPTED if stored.interrupted else exit_status(ours if ours else stored.verdicts)
 
 
 def _judge(implementations: list[Implementation], options: argparse.Namespace, screen: Screen) -> list[Verdict]:
-    profile = PROFILES[options.profile]
+    """The verdicts, told and kept; those reached so far also where the user stops it."""
+    profile, folder = PROFILES[options.profile], open_folder(options.report)
     screen.header(implementations, profile)
     verdicts: list[Verdict] = []
-    with screen.progress(implementations, profile) as progress:
-        for implementation in implementations:
-            for verdict in judge_all(implementation, profile, options.report, progress.start(implementation)):
-                verdicts.append(verdict)
-                progress.done(verdict)
+    stopped: KeyboardInterrupt | None = None
+    try:
+        with screen.progress(implementations, profile) as progress:
+            for implementation in implementations:
+                for verdict in judge_all(implementation, profile, folder, progress.start(implementation)):
+                    verdicts.append(verdict)
+                    progress.done(verdict)
+    except KeyboardInterrupt as interrupt:
+        stopped = interrupt
     screen.table(verdicts)
-    for path in write_report(options.report, Report(screen.environment(implementations), profile.name, verdicts)):
+    kept = Report(screen.environment(implementations), profile.name, verdicts, stopped is not None)
+    for path in write_report(folder, kept):
         screen.written(path)
+    if stopped:
+        raise stopped
     return verdicts
 
 

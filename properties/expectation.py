@@ -19,7 +19,6 @@ def expected(kernel: Kernel, case: Case, arithmetic: Arithmetic) -> tuple[Gauged
     return _gauge(kernel.reference, kernel.positional(case.inputs), arithmetic, case.options)
 
 
-@functools.lru_cache(maxsize=1024)
 def expected_gradients(kernel: Kernel, case: Case, arithmetic: Arithmetic) -> tuple[Gauged, ...]:
     return gradients_for(kernel, case, cotangents(kernel, case), arithmetic)
 
@@ -27,8 +26,13 @@ def expected_gradients(kernel: Kernel, case: Case, arithmetic: Arithmetic) -> tu
 def gradients_for(
     kernel: Kernel, case: Case, cotangents: tuple[np.ndarray, ...], arithmetic: Arithmetic
 ) -> tuple[Gauged, ...]:
+    return _gradients_for(kernel, case, Case(tuple(cotangents), case.dtype), arithmetic)
+
+
+@functools.lru_cache(maxsize=1024)
+def _gradients_for(kernel: Kernel, case: Case, cotangents: Case, arithmetic: Arithmetic) -> tuple[Gauged, ...]:
     assert kernel.reference_vjp is not None
-    return _gauge(kernel.reference_vjp, kernel.with_cotangents(case, cotangents), arithmetic, case.options)
+    return _gauge(kernel.reference_vjp, kernel.with_cotangents(case, cotangents.inputs), arithmetic, case.options)
 
 
 def _gauge(function: Callable, inputs: tuple, arithmetic: Arithmetic, options: Mapping) -> tuple[Gauged, ...]:

@@ -13,6 +13,7 @@ from rich.table import Table
 from properties.claim import HOLDS_IF, Claim, Finding
 from properties.claims import claims_about
 from properties.errors import Unavailable
+from properties.report import open_folder
 
 WIDTH = 160  # where the output is no terminal
 
@@ -46,7 +47,7 @@ def measured(claims: Sequence[Claim]) -> Iterator[Entry]:
 
 def run(options: argparse.Namespace) -> int:
     """Print the ledger; 0 if every measured verdict is that on record, 1 if one has changed, 3 if none was measured."""
-    claims = claims_about(options.model)
+    claims, folder = claims_about(options.model), open_folder(options.report)
     console = Console()
     entries: list[Entry] = []
     with console.status("") as status:
@@ -62,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
             )
         elif entry.reason:
             console.print(f"not measured: {entry.claim.name}: {entry.reason}", style="yellow", markup=False)
-    for path in write(options.report, entries, console):
+    for path in write(folder, entries, console):
         console.print(f"written: {path}", style="dim")
     if not any(entry.finding for entry in entries):
         return 3
@@ -99,7 +100,6 @@ def verdict(claim: Claim) -> str:
 
 def write(folder: Path, entries: Sequence[Entry], console: Console) -> Iterator[Path]:
     """claims.json, and the curves of each claim that has some as claim-<name>.svg if matplotlib is here."""
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "claims.json"
     path.write_text(json.dumps([entry.record() for entry in entries], indent=1, ensure_ascii=False), encoding="utf-8")
     yield path

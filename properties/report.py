@@ -2,6 +2,7 @@
 
 import html
 import json
+import tempfile
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from properties.screen import one_line
 from properties.verdict import Verdict
 
 VERDICTS, PAGE, BENCHMARKS = "report.json", "report.html", "benchmarks.json"
+INTERRUPTED = ", interrupted: what was reached before"
 
 
 class Report(NamedTuple):
@@ -18,11 +20,21 @@ class Report(NamedTuple):
     environment: dict[str, str]
     profile: str
     verdicts: list[Verdict]
+    interrupted: bool = False
+
+
+def open_folder(folder: Path) -> Path:
+    """The folder, made if need be, before long work begins. Raises `Unavailable` if nothing can be written there."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise Unavailable(f"report: expected a folder that can be written, got {folder}: {error.strerror}") from error
 
 
 def write_report(folder: Path, report: Report) -> list[Path]:
     """report.json and report.html in `folder`, each replaced as a whole."""
-    folder.mkdir(parents=True, exist_ok=True)
     record = {**report._asdict(), "verdicts": [v.record() for v in report.verdicts]}
     pages = {VERDICTS: json.dumps(record, indent=1), PAGE: _page(report)}
     for name, text in pages.items():
@@ -39,7 +51,9 @@ def read_report(folder: Path) -> Report:
         raise Unavailable(f"report: there is no {path}; run gaugeblock verify --report {folder} first")
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
-        return Report(record["environment"], record["profile"], [Verdict(**v) for v in record["verdicts"]])
+        return Report(
+            record["environment"], record["profile"], [Verdict(**v) for v in record["verdicts"]], record["interrupted"]
+        )
     except (KeyError, TypeError, ValueError) as error:
         raise Unavailable(f"{path}: expected a report written by gaugeblock verify or check: {error}") from error
 
@@ -71,6 +85,7 @@ def _page(report: Report) -> str:
             + f"<td><pre>{note}</pre></td></tr>"
         )
     head = "".join(f"<th>{name}</th>" for name in (*headings, *numbers, "note"))
+    profile = report.profile + (INTERRUPTED if report.interrupted else "")
     style = (
         "body{font:14px system-ui;margin:2em}table{border-collapse:collapse}"
         "td,th{padding:.3em .7em;border-bottom:1px solid #ddd;text-align:left;vertical-align:top}"
@@ -79,6 +94,6 @@ def _page(report: Report) -> str:
     )
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>gaugeblock report</title><style>{style}</style>"
-        f"<h1>gaugeblock report</h1><p>profile {report.profile}; {html.escape(one_line(report.environment))}</p>"
+        f"<h1>gaugeblock report</h1><p>profile {profile}; {html.escape(one_line(report.environment))}</p>"
         f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></html>\n"
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from properties import judge
 from properties.command import main
 
 pytest.importorskip("torch", reason="torch is not installed")
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.xdist_group("torch")
 
 USERS = Path(__file__).with_name("kernels_of_users.py")
 KERNEL = "tridiagonal.resolvent_diagonal"
-HOLDS, FALSIFIED, USAGE = 0, 1, 2
+HOLDS, FALSIFIED, USAGE, STOPPED = 0, 1, 2, 130
 
 
 def check(function, report, *extra):
@@ -48,6 +49,30 @@ def test_a_report_is_shown_again_with_the_exit_status_of_its_run(tmp_path, capsy
     assert row in first
     assert main(["report", str(tmp_path / "elsewhere")]) == USAGE
     assert "there is no" in capsys.readouterr().err
+
+
+def test_a_report_that_cannot_be_written_is_told_before_anything_is_judged(tmp_path, capsys):
+    (tmp_path / "taken").write_text("")
+    assert check("honest", tmp_path / "taken") == USAGE
+    told = capsys.readouterr()
+    assert "report: expected a folder that can be written" in told.err
+    assert "laws" not in told.out
+
+
+def test_a_stopped_run_keeps_the_verdicts_that_it_reached(tmp_path, monkeypatch, capsys):
+    laws = iter(range(3))
+
+    def stopping(*arguments):
+        if next(laws, None) is None:
+            raise KeyboardInterrupt
+        return judged(*arguments)
+
+    judged = judge.judge
+    monkeypatch.setattr(judge, "judge", stopping)
+    assert check("honest", tmp_path) == STOPPED
+    assert len(json.loads((tmp_path / "report.json").read_text())["verdicts"]) == 3
+    assert main(["report", str(tmp_path)]) == STOPPED
+    assert "interrupted" in capsys.readouterr().out
 
 
 def test_strict_makes_manners_count(tmp_path):
