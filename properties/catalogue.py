@@ -79,7 +79,7 @@ def brought(
     """A user's function; `arithmetic` names one of ARITHMETICS if not that of the dtype. Raises `Unavailable`."""
     adapter = load_framework(framework_name, device)
     function = load_function(address)
-    accepts_arrays(function, address, kernel)
+    takes_the_call(function, address, kernel)
     declared = _arithmetic(arithmetic or dtype)
     return Implementation(kernel, function, adapter, device, dtype, declared, address, address)
 
@@ -97,20 +97,22 @@ def load_function(address: str) -> Callable:
     return function
 
 
-def accepts_arrays(function: Callable, address: str, kernel: Kernel) -> None:
-    """Raises `Unavailable` if the function cannot take the kernel's arrays positionally."""
+def takes_the_call(function: Callable, address: str, kernel: Kernel) -> None:
+    """Raises `Unavailable` if the function cannot be called as the contract says: arrays in order, options by name."""
     try:
-        signature = inspect.signature(function)
+        taken = inspect.signature(function)
     except (TypeError, ValueError):
         return
-    options = inspect.signature(kernel.reference).parameters.keys() - set(kernel.arguments)
-    named = {name: None for name, p in signature.parameters.items() if name in options or p.kind is p.KEYWORD_ONLY}
+    contract = inspect.signature(kernel.reference).parameters
+    arrays = kernel.arguments or kernel.core
+    options = {name: p.default for name, p in contract.items() if name not in kernel.arguments}
+    # What a function takes beyond the contract is its own affair, as long as it has a default.
     try:
-        signature.bind(*(kernel.arguments or kernel.core), **named)
+        taken.bind(*arrays, **options)
     except TypeError as error:
-        wanted = ", ".join(kernel.arguments)
+        called = inspect.Signature(tuple(contract.values()))
         raise Unavailable(
-            f"implementation: {kernel.name} is called with ({wanted}), but {address} takes {signature}: {error}"
+            f"implementation: {kernel.name} is called as {called}, but {address} takes {taken}: {error}"
         ) from error
 
 

@@ -21,6 +21,11 @@ def three_arguments(main, upper, lower):
     return main
 
 
+def normalised(x, gamma, beta, *, eps):
+    """The option has another name in the contract."""
+    return torch.nn.functional.layer_norm(x, x.shape[-1:], gamma, beta, eps)
+
+
 def raises(main, upper, lower, shift):
     raise IndexError("off by one")
 
