@@ -27,7 +27,8 @@ class Implementation:
     """A function that claims to keep a kernel's contract, in one framework, on one device, in one arithmetic.
 
     `longest` bounds the chains and sequences that are asked of it; None asks for all that the contract promises. Only
-    the cases that it `takes` are put to it.
+    the cases that it `takes` are put to it, with `equal_batches` after every array with batch axes has been spread
+    over all of them: that batches broadcast is a matter of manners.
     """
 
     kernel: Kernel
@@ -42,6 +43,7 @@ class Implementation:
     differentiable: bool = True
     longest: int | None = None
     takes: Callable[[Case], bool] = all_cases
+    equal_batches: bool = False
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:

@@ -122,6 +122,8 @@ def search(
     @given(implementation.kernel.inputs(implementation.dtype))
     def example(drawn: Case) -> None:
         case = law.adapt(drawn, implementation) if law.adapt else drawn
+        if implementation.equal_batches:
+            case = implementation.kernel.with_equal_batches(case)
         if not implementation.takes(case):
             tally.declined += 1
             return

@@ -88,6 +88,22 @@ class Kernel:
             rows.append(array[tuple(0 if size == 1 else at for at, size in zip(own, batch, strict=True))])
         return replace(case, inputs=tuple(rows), drawn=f"row {index} of {case.drawn}")
 
+    def with_equal_batches(self, case: Case) -> Case:
+        """The case with every array that has batch axes spread over all of them; an unbatched one stays so."""
+        batch = self.batch_shape(case)
+        if not batch:
+            return case
+        cores = self.core[: len(case.inputs)]
+        spread = [
+            a if a.ndim == n else np.broadcast_to(a, (*batch, *a.shape[a.ndim - n :]))
+            for a, n in zip(case.inputs, cores, strict=True)
+        ]
+        return (
+            case
+            if all(a.shape == b.shape for a, b in zip(spread, case.inputs, strict=True))
+            else case.with_inputs(*spread)
+        )
+
     def batch_shape(self, case: Case) -> tuple[int, ...]:
         """The common batch axes; a list of arrays has none."""
         if self.gathers:

@@ -36,6 +36,20 @@ def strided_equals_contiguous(implementation: Implementation, case: Case) -> flo
     )
 
 
+@law(MANNERS, rare=True)
+def batches_broadcast(implementation: Implementation, case: Case) -> float:
+    """A batch axis of length one stands for any length: each array in turn with one row of its batch."""
+    kernel, worst = implementation.kernel, 0.0
+    if not kernel.batch_shape(case):
+        return worst
+    for place, (array, core) in enumerate(zip(case.inputs, kernel.core, strict=False)):
+        if array.ndim > core and array.shape[0] > 1:
+            one = case.with_inputs(*(a[:1] if i == place else a for i, a in enumerate(case.inputs)))
+            name = f"value with one row of {kernel.names_of(case)[place]}"
+            worst = max(worst, implementation.agree(name, implementation(one), implementation.expected(one)))
+    return worst
+
+
 @law(MANNERS, judged=None, rare=True)
 def empty_works(implementation: Implementation, case: Case) -> float:
     """Axes of length zero give an empty result or the neutral element, and gradients of the inputs' shapes."""
@@ -102,6 +116,7 @@ def _refused(implementation: Implementation, case: Case, bad) -> None:
 MANNERS_OF_ALL: tuple[Law, ...] = (
     dtype_is_kept,
     strided_equals_contiguous,
+    batches_broadcast,
     empty_works,
     bad_input_refused,
     no_recompilation,

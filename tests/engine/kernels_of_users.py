@@ -26,6 +26,14 @@ def normalised(x, gamma, beta, *, eps):
     return torch.nn.functional.layer_norm(x, x.shape[-1:], gamma, beta, eps)
 
 
+def of_equal_batches(main, upper, lower, shift):
+    """Takes one batch, and every array with all of it."""
+    batches = {main.shape[:-1], upper.shape[:-1], lower.shape[:-1], shift.shape}
+    if len(batches - {()}) > 1:
+        raise RuntimeError("batches differ")
+    return honest(main, upper, lower, shift)
+
+
 def raises(main, upper, lower, shift):
     raise IndexError("off by one")
 

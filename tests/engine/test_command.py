@@ -75,6 +75,13 @@ def test_a_stopped_run_keeps_the_verdicts_that_it_reached(tmp_path, monkeypatch,
     assert "interrupted" in capsys.readouterr().out
 
 
+def test_that_batches_broadcast_is_a_matter_of_manners(tmp_path):
+    assert check("of_equal_batches", tmp_path) == HOLDS
+    record = json.loads((tmp_path / "report.json").read_text())
+    (told,) = [v for v in record["verdicts"] if v["law"] == "batches broadcast"]
+    assert (told["status"], told["kind"]) == ("falsified", "manners")
+
+
 def test_strict_makes_manners_count(tmp_path):
     assert check("honest", tmp_path, "--strict") == FALSIFIED
 
