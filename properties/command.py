@@ -13,17 +13,19 @@ from dataclasses import replace
 from pathlib import Path
 
 from properties import ledger
-from properties.catalogue import brought, load_framework, load_function, peers, shipped, why_absent
+from properties.catalogue import brought, load_framework, load_function, why_absent
 from properties.errors import Unavailable
 from properties.frameworks import FRAMEWORKS
 from properties.implementation import Implementation
 from properties.judge import judge_all, laws_of
 from properties.kernel import Kernel
 from properties.law import Falsified, NotClaimed
+from properties.processes import cores, judge_in_processes
 from properties.profiles import PROFILES
 from properties.replay import Replay, read_replay
 from properties.report import BENCHMARKS, Report, open_folder, read_benchmarks, read_report, write_report
 from properties.screen import Screen
+from properties.selection import Selection
 from properties.systems import all_kernels, kernels_matching
 from properties.variant import Peer, Variant
 from properties.verdict import Verdict, exit_status
@@ -51,16 +53,15 @@ def verify(options: argparse.Namespace) -> int:
     """Judge what ships here and the libraries' own; the exit status speaks of what ships here."""
     kernels = kernels_matching(options.kernel)
     screen = Screen()
-    implementations = [
-        i for name in _frameworks(options, screen) for kernel in kernels for i in _candidates(kernel, name, options)
-    ]
+    selection = Selection(options.kernel, tuple(_frameworks(options, screen)), options.device, options.dtype)
+    implementations = [implementation for kernel in kernels for implementation in selection.implementations(kernel)]
     if not implementations:
         raise Unavailable(
             f"dtype: nothing to judge for {options.kernel!r} in {options.dtype or 'any dtype'} on {options.device}"
         )
     for label, reason in _absent(kernels, {i.framework.name for i in implementations}, options.device).items():
         screen.left_out(label, reason)
-    verdicts = _judge(implementations, options, screen)
+    verdicts = _judge(implementations, options, screen, selection)
     ours = [v for v in verdicts if v.origin == "shipped"]
     return exit_status(ours if ours else verdicts)
 
@@ -127,20 +128,34 @@ def report(options: argparse.Namespace) -> int:
     return INTERRUPTED if stored.interrupted else exit_status(ours if ours else stored.verdicts)
 
 
-def _judge(implementations: list[Implementation], options: argparse.Namespace, screen: Screen) -> list[Verdict]:
+def _judge(
+    implementations: list[Implementation],
+    options: argparse.Namespace,
+    screen: Screen,
+    selection: Selection | None = None,
+) -> list[Verdict]:
     """The verdicts, told and kept; those reached so far also where the user stops it."""
     profile, folder = PROFILES[options.profile], open_folder(options.report)
     screen.header(implementations, profile)
-    verdicts: list[Verdict] = []
+    found: dict[Implementation, list[Verdict]] = {implementation: [] for implementation in implementations}
     stopped: KeyboardInterrupt | None = None
+    jobs = _jobs(selection, options) if selection else 1
     try:
         with screen.progress(implementations, profile) as progress:
-            for implementation in implementations:
-                for verdict in judge_all(implementation, profile, folder, progress.start(implementation)):
-                    verdicts.append(verdict)
-                    progress.done(verdict)
+            if selection and jobs > 1:
+                judged = judge_in_processes(selection, implementations, profile, folder, jobs)
+            else:
+                judged = (
+                    (implementation, verdict)
+                    for implementation in implementations
+                    for verdict in judge_all(implementation, profile, folder, progress.start(implementation))
+                )
+            for implementation, verdict in judged:
+                found[implementation].append(verdict)
+                progress.done(verdict)
     except KeyboardInterrupt as interrupt:
         stopped = interrupt
+    verdicts = [verdict for of_one in found.values() for verdict in of_one]
     screen.table(verdicts)
     kept = Report(screen.environment(implementations), profile.name, verdicts, stopped is not None)
     for path in write_report(folder, kept):
@@ -155,10 +170,10 @@ def _brought(kernel: Kernel, dtype: str, options: argparse.Namespace) -> Impleme
     return replace(found, differentiable=not options.no_gradient, longest=options.longest)
 
 
-def _candidates(kernel: Kernel, framework_name: str, options: argparse.Namespace) -> list[Implementation]:
-    dtypes = (options.dtype,) if options.dtype else kernel.dtypes
-    found = list(shipped(kernel, framework_name, options.device, dtypes))
-    return found + list(peers(kernel, framework_name, options.device, dtypes))
+def _jobs(selection: Selection, options: argparse.Namespace) -> int:
+    """A process for each core, and no more than kernels; one for a GPU, which they would share."""
+    wanted = options.jobs or (cores() if options.device == "cpu" else 1)
+    return min(wanted, len(selection.kernels()))
 
 
 def _absent(kernels: Sequence[Kernel], frameworks: set[str], device: str) -> dict[str, str]:
@@ -221,6 +236,7 @@ def _parser() -> argparse.ArgumentParser:
     verifying = commands.add_parser("verify", help="judge the shipped implementations and the libraries' own")
     verifying.add_argument("--kernel", default="*", metavar="GLOB", help="kernels by name, such as 'tridiagonal.*'")
     verifying.add_argument("--framework", choices=FRAMEWORKS, help="one framework only")
+    verifying.add_argument("--jobs", type=int, metavar="N", help="processes; default: one a core, on a GPU one")
     _common(verifying, run=verify)
 
     checking = commands.add_parser("check", help="judge a kernel of your own")

@@ -30,3 +30,11 @@ def single_inside_halves(dtype: str) -> Arithmetic:
 
 
 SINGLE_INSIDE = tuple(Variant("float32 inside", dtype, {}, single_inside(dtype)) for dtype in HALVES)
+
+
+def single_states(dtype: str) -> Arithmetic:
+    """Data and real results of `dtype`, everything in between, operands of products too, in float32."""
+    return replace(single_inside(dtype), operand=0.0)
+
+
+SINGLE_STATES = tuple(Variant("float32 states", dtype, {}, single_states(dtype)) for dtype in HALVES)

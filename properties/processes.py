@@ -3,16 +3,19 @@
 import multiprocessing
 import os
 import queue
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from properties.errors import Unavailable
-from properties.judge import judge_all
+from properties.implementation import Implementation
+from properties.judge import judge_all, laws_of
 from properties.profiles import Profile
 from properties.selection import Selection
 from properties.verdict import Verdict
 
+_THREADS = "OMP_NUM_THREADS"
 _PATIENCE = 1.0  # seconds of silence after which it is asked whether all are alive
 
 
@@ -22,31 +25,48 @@ def cores() -> int:
 
 
 def judge_in_processes(
-    selection: Selection, profile: Profile, folder: Path, jobs: int
-) -> Iterator[tuple[str, int, Verdict]]:
-    """(kernel, place among its implementations, verdict) as they are reached, the longest kernels begun first.
+    selection: Selection, implementations: Sequence[Implementation], profile: Profile, folder: Path, jobs: int
+) -> Iterator[tuple[Implementation, Verdict]]:
+    """Verdicts of these implementations, which are the selection's, as they are reached; the longest kernels first.
 
     Raises `Unavailable` if a process dies: an implementation can take its process with it.
     """
     context = multiprocessing.get_context("spawn")  # threads of torch and jax do not survive a fork
     tasks, results = context.Queue(), context.Queue()
-    kernels = sorted(selection.kernels(), key=lambda k: -len(selection.implementations(k)) * len(k.laws))
-    for kernel in kernels:
-        tasks.put(kernel.name)
+    of_kernel: dict[str, list[Implementation]] = {}
+    for implementation in implementations:
+        of_kernel.setdefault(implementation.kernel.name, []).append(implementation)
+    for name in sorted(of_kernel, key=lambda name: -sum(len(laws_of(one)) for one in of_kernel[name])):
+        tasks.put(name)
     for _ in range(jobs):
         tasks.put(None)
     workers = [context.Process(target=_work, args=(tasks, results, selection, profile, folder)) for _ in range(jobs)]
     try:
-        for worker in workers:
-            worker.start()
-        yield from _received(results, workers)
+        with _one_thread_each():
+            for worker in workers:
+                worker.start()
+        for name, place, verdict in _received(results, workers):
+            yield of_kernel[name][place], verdict
     finally:
         for worker in workers:
             worker.terminate()
             worker.join()
 
 
+@contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """For processes that start meanwhile: arrays are small, and NumPy and torch read it when they are imported."""
+    own = os.environ.get(_THREADS)
+    os.environ.setdefault(_THREADS, "1")
+    try:
+        yield
+    finally:
+        if own is None:
+            del os.environ[_THREADS]
+
+
 def _received(results: Any, workers: list) -> Iterator[tuple[str, int, Verdict]]:
+    """Kernel, place among its implementations, verdict."""
     at_work = len(workers)
     while at_work:
         try:
@@ -63,7 +83,6 @@ def _received(results: Any, workers: list) -> Iterator[tuple[str, int, Verdict]]
 
 
 def _work(tasks: Any, results: Any, selection: Selection, profile: Profile, folder: Path) -> None:
-    os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when a framework is imported: arrays are small here
     try:
         for name in iter(tasks.get, None):
             (kernel,) = selection._replace(pattern=name).kernels()

@@ -12,7 +12,8 @@ def representable(array: np.ndarray, dtype: str) -> np.ndarray:
         return array
     if array.dtype.kind == "c":
         joined = np.empty(array.shape, complex)  # by parts: 1j·∞ would be NaN + i∞
-        joined.real, joined.imag = representable(array.real, dtype), representable(array.imag, dtype)
+        of_parts = "float64" if dtype == "float64" else "float32"  # there are no complex halves
+        joined.real, joined.imag = representable(array.real, of_parts), representable(array.imag, of_parts)
         return joined
     if dtype == "bfloat16":
         return _bfloat16(array)

