@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from impl.jax.attention_arguments import check_alike, check_attention, joined, require
+from impl.jax.flat import OnCuda, triton_serves
 from impl.jax.products import product
 
 __all__ = ["attend", "phase_coupling"]
@@ -22,12 +23,27 @@ ENTRIES = 2**20  # of the matrix of phases at a time: 4 MiB of single precision
 def attend(q: Array, k: Array, v: Array, lag: Array, *, causal: bool = False, scale: float = 1.0) -> Array:
     """Σ_j sin(scale·⟨q_i, k_j⟩ + lag) v_j over all keys j, or over j ≤ i where causal. No softmax, and O(T) memory.
 
-    **Arguments**: q (…, T, D), k (…, S, D), v (…, S, E), lag (). **Returns**: (…, T, E). Differentiable in all four.
+    **Arguments**: q (…, T, D), k (…, S, D), v (…, S, E), lag (). **Returns**: (…, T, E). Differentiable in all four,
+    in forward mode where Triton does not serve: it takes halves on CUDA.
     """
     check_alike(q=q, k=k, v=v, lag=lag)
     batch = check_attention(q, k, v, None)
     require("lag", lag.ndim == 0, "()", lag)
-    wide_q, wide_k, wide_v, wide_lag = (x.astype(_inside(x)) for x in (q, k, v, lag))
+    if triton_serves(q, k, v) and 0 not in batch:
+        from impl.jax.cuda import kuramoto as cuda
+
+        if max(q.shape[-1], v.shape[-1]) <= cuda.WIDEST:
+            options = (("causal", bool(causal)), ("scale", float(scale)))
+            flat = [jnp.broadcast_to(x, (*batch, *x.shape[-2:])).reshape(-1, *x.shape[-2:]) for x in (q, k, v)]
+            result = OnCuda(cuda.value, cuda.vjp, _in_pieces, options)(*flat, jnp.broadcast_to(lag, flat[0].shape[:1]))
+            return result.reshape(*batch, q.shape[-2], v.shape[-1])
+    return _in_pieces(q, k, v, lag, causal=causal, scale=scale)
+
+
+def _in_pieces(q: Array, k: Array, v: Array, lag: Array, *, causal: bool, scale: float) -> Array:
+    """Some queries at a time, which the gradient forms again: lag is (), or that of each row of a flat batch."""
+    wide_q, wide_k, wide_v, wide_lag = (x.astype(_inside(x)) for x in (q, k, v, lag[..., None, None]))
+    batch = jnp.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2])
 
     @jax.checkpoint
     def some(rows: Array, first: Array) -> Array:

@@ -80,10 +80,16 @@ def jax_dot_product_attention(q, k, v, lengths=None, *, causal=False, scale=None
 
 
 def _by_backend(backend: str, q, k, v, lengths, options):
+    import numpy as np
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
+    batch = np.broadcast_shapes(_batch(q, k, v), () if lengths is None else tuple(lengths.shape))
+    headed = (math.prod(batch[:-1]), *(batch[-1:] or (1,)))  # the kernels want two batch axes
+    q, k, v = (x.expand(*batch, *x.shape[-2:]).reshape(*headed, *x.shape[-2:]) for x in (q, k, v))
+    given = None if lengths is None else lengths.expand(batch).reshape(headed)
     with sdpa_kernel(getattr(SDPBackend, backend)):
-        return torch_sdpa(q, k, v, lengths, **options)
+        found = torch_sdpa(q, k, v, given, **options)
+    return found.reshape(*batch, *found.shape[-2:])
 
 
 def _batch(q, k, v) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
 from impl.torch.attention_arguments import check_attention, check_square
+from impl.torch.products import as_declared, check_precision, product
 
 __all__ = ["attend", "multi_head"]
 
@@ -29,22 +30,26 @@ FASTEST_FIRST = [
 
 
 def attend(
-    q: Tensor, k: Tensor, v: Tensor, lengths: Tensor | None = None, *, causal: bool = False, scale: float | None = None
-) -> Tensor:
+    q: Tensor, k: Tensor, v: Tensor, lengths: Tensor | None = None,
+    *, causal: bool = False, scale: float | None = None, precision: str | None = None,
+) -> Tensor:  # fmt: skip
     """softmax(scale·q kᵀ) v over the keys that count; a query for which none counts gives 0.
 
     **Arguments**: q (…, T, D), k (…, S, D), v (…, S, E); lengths (…) int32 or int64, all keys if left out; scale 1/√D
-    if left out. **Returns**: (…, T, E). Once differentiable in q, k and v.
+    if left out; precision="tf32" lets a GPU round float32 operands. **Returns**: (…, T, E). Once differentiable in q,
+    k and v.
     """
+    check_precision(precision)
     batch = check_attention(q, k, v, lengths)
     scale = 1 / math.sqrt(max(q.shape[-1], 1)) if scale is None else scale
-    counts = None if lengths is None else _counting(q.shape[-2], k.shape[-2], lengths, causal)
-    if 0 in (*batch, *q.shape[-2:], *v.shape[-2:]):
-        return _plain(q, k, v, counts, causal, scale)
-    if lengths is not None and _tiles_serve(q, v):
+    empty = 0 in (*batch, *q.shape[-2:], *v.shape[-2:])
+    if lengths is not None and not empty and _tiles_serve(q, v):
         return _skipping_tiles(batch, q, k, v, lengths, causal, scale)
+    counts = None if lengths is None else _counting(q.shape[-2], k.shape[-2], lengths, causal)
+    if empty:
+        return _plain(q, k, v, counts, causal, scale)
     q, k, v = (x.expand(*batch, *x.shape[-2:]).reshape(-1, *_heads(batch), *x.shape[-2:]) for x in (q, k, v))
-    with _fastest_first(q):
+    with _fastest_first(q), as_declared(precision):
         if counts is None:
             result = scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)
         else:
@@ -53,16 +58,20 @@ def attend(
 
 
 def multi_head(
-    x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, w_o: Tensor, *, heads: int, causal: bool = False
-) -> Tensor:
+    x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, w_o: Tensor,
+    *, heads: int, causal: bool = False, precision: str | None = None,
+) -> Tensor:  # fmt: skip
     """Attention of x to itself in `heads` slices of the M channels: concat_h attend(x W_q, x W_k, x W_v)_h W_o.
 
-    **Arguments**: x (…, T, M); weights (M, M), which act from the right; heads divides M. **Returns**: (…, T, M).
+    **Arguments**: x (…, T, M); weights (M, M), which act from the right; heads divides M; precision="tf32" lets a GPU
+    round float32 operands of the products. **Returns**: (…, T, M).
     """
+    check_precision(precision)
     check_square(x, heads, w_q=w_q, w_k=w_k, w_v=w_v, w_o=w_o)
     width = x.shape[-1] // heads
-    q, k, v = ((x @ w).unflatten(-1, (heads, width)).transpose(-2, -3) for w in (w_q, w_k, w_v))
-    return attend(q, k, v, causal=causal).transpose(-2, -3).flatten(-2) @ w_o
+    q, k, v = (product(x, w, precision).unflatten(-1, (heads, width)).transpose(-2, -3) for w in (w_q, w_k, w_v))
+    mixed = attend(q, k, v, causal=causal, precision=precision).transpose(-2, -3).flatten(-2)
+    return product(mixed, w_o, precision)
 
 
 def _masked(q: Tensor, k: Tensor, v: Tensor, counts: Tensor, scale: float) -> Tensor:

@@ -60,8 +60,11 @@ def phase_coupling(phase: Tensor, frequency: Tensor, coupling: Tensor, lag: Tens
 
 
 def _backend(q: Tensor, v: Tensor) -> ModuleType:
-    """The Triton kernels where they serve, else the chunked one."""
-    if q.is_cuda and importlib.util.find_spec("triton") is not None:
+    """The Triton kernels where they serve, else the chunked one.
+
+    Doubles gain nothing from tiles, and compiled by Triton 3.6 the kernels got some wrong on an H100, at scale 1.
+    """
+    if q.is_cuda and q.dtype != torch.float64 and importlib.util.find_spec("triton") is not None:
         from impl.torch.cuda import kuramoto as cuda
 
         if max(q.shape[-1], v.shape[-1]) <= cuda.WIDEST:

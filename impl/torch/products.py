@@ -1,7 +1,7 @@
 """Matrix products of a declared precision, in the gradient too, whatever PyTorch's global switch says."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 import torch
 from torch import Tensor
@@ -14,9 +14,18 @@ def check_precision(precision: str | None) -> None:
         raise ValueError(f"precision: expected None or 'tf32', got {precision!r}")
 
 
+def as_declared(precision: str | None) -> AbstractContextManager:
+    """Where a GPU may round float32 operands if `precision` says so."""
+    return nullcontext() if precision is None else _tf32()
+
+
 def product(a: Tensor, b: Tensor, precision: str | None = None) -> Tensor:
     """a @ b; "tf32" lets a GPU round float32 operands to 11 bits. None leaves it to PyTorch: IEEE by default."""
-    return a @ b if precision is None else _Rounded.apply(a, b)
+    if precision is None:
+        return a @ b
+    if b.ndim == 2 and a.ndim > 2:  # one product of all rows, whose gradient needs no sum over them
+        return _Rounded.apply(a.flatten(0, -2), b).unflatten(0, a.shape[:-1])
+    return _Rounded.apply(a, b)
 
 
 class _Rounded(torch.autograd.Function):

@@ -62,17 +62,17 @@ def block(
     x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, w_o: Tensor, w_1: Tensor, b_1: Tensor, w_2: Tensor, b_2: Tensor,
     gamma_1: Tensor, beta_1: Tensor, gamma_2: Tensor, beta_2: Tensor,
     *, heads: int, causal: bool = False, activation: str = "gelu", epsilon: float = EPSILON,
+    precision: str | None = None,
 ) -> Tensor:  # fmt: skip
     """h = x + multi_head(layer_norm(x; γ₁, β₁)), and h + feed_forward(layer_norm(h; γ₂, β₂)).
 
     **Arguments**: x (…, T, M), w_q … w_o (M, M), w_1 (M, F), b_1 (F), w_2 (F, M), b_2 (M), the others (M); heads
-    divides M. **Returns**: (…, T, M).
+    divides M; precision="tf32" lets a GPU round float32 operands of the products. **Returns**: (…, T, M).
     """
-    middle = x + multi_head(
-        layer_norm(x, gamma_1, beta_1, epsilon=epsilon), w_q, w_k, w_v, w_o, heads=heads, causal=causal
-    )
-    normal = layer_norm(middle, gamma_2, beta_2, epsilon=epsilon)
-    return middle + feed_forward(normal, w_1, b_1, w_2, b_2, activation=activation)
+    first = layer_norm(x, gamma_1, beta_1, epsilon=epsilon)
+    middle = x + multi_head(first, w_q, w_k, w_v, w_o, heads=heads, causal=causal, precision=precision)
+    second = layer_norm(middle, gamma_2, beta_2, epsilon=epsilon)
+    return middle + feed_forward(second, w_1, b_1, w_2, b_2, activation=activation, precision=precision)
 
 
 def cross_entropy(logits: Tensor, targets: Tensor) -> Tensor:

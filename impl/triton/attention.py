@@ -1,129 +1,208 @@
 """Triton kernels of softmax attention in padded batches: tiles of keys beyond a row's length are never read.
 
 Flash attention (Dao, FlashAttention-2, 2023): a program holds a tile of queries, or, for the gradients of k and v, of
-keys, and walks over the tiles of the other side that count. q is (rows, times, channels), k (rows, keys, channels), v
-(rows, keys, value channels), contiguous, one dtype; lengths (rows) int32. The logarithm of each row's sum of
-exponentials is kept for the gradients, 0 where no key counts. No sum crosses programs: every run gives the same bits.
+keys, and walks over the tiles of the other side that count; only tiles at the diagonal or at the row's end are masked.
+q is (rows, times, channels), k (rows, keys, channels), v (rows, keys, value channels), contiguous, one dtype; lengths
+(rows) int32. Scores are in units of ln 2. The binary logarithm of each query's sum of exponentials is kept for the
+gradients, 0 where no key counts. No sum crosses programs: every run gives the same bits.
 """
-
-from typing import NamedTuple
 
 import triton
 import triton.language as tl
 
-from impl.triton.tiles import counting, product, read_tile, write_tile
+from impl.triton.tiles import counting, product, reach_of_queries, read_tile, row_of, write_tile
 
-
-class Plan(NamedTuple):
-    """Tiles of queries and of keys, and their padded channels."""
-
-    BLOCK_T: int
-    BLOCK_S: int
-    D: int
-    E: int
-    num_warps: int
-    num_stages: int
-
-    def blocks(self, times: int) -> int:
-        return -(-times // self.BLOCK_T)
-
-    def blocks_of_keys(self, keys: int) -> int:
-        return -(-keys // self.BLOCK_S)
-
-
-def plan(channels: int, value_channels: int, gradient: bool) -> Plan:
-    wide = [max(triton.next_power_of_2(size), 16) for size in (channels, value_channels)]
-    tiles, warps = ((64, 64), 4) if gradient else ((128, 64), 8 if max(wide) > 64 else 4)
-    return Plan(*tiles, *wide, warps, 2)
+LOG2_E = tl.constexpr(1.4426950408889634)
 
 
 @triton.jit
 def forward(
-    q, k, v, lengths, result, log_sums, times, keys, channels, value_channels,
-    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr,
+    q, k, v, lengths, times, keys, channels, value_channels, result, log_sums,
+    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, WHOLE: tl.constexpr,
     BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, D: tl.constexpr, E: tl.constexpr,
 ):  # fmt: skip
-    """One tile of queries, the last ones first: where causal they have most to do."""
+    """One tile of queries, the last ones first: where causal they have most to do.
+
+    The scores of the next tile of keys are on their way while the weights of this one are formed.
+    """
+    UNIT: tl.constexpr = SCALE * LOG2_E
     blocks = tl.cdiv(times, BLOCK_T)
     row = (tl.program_id(0) // blocks).to(tl.int64)
     first = (blocks - 1 - tl.program_id(0) % blocks) * BLOCK_T
     length = tl.minimum(tl.load(lengths + row), keys)
-    queries = read_tile(q, row, first, times, channels, BLOCK_T, D)
+    q = row_of(q, row, times, channels, D, WHOLE)
+    result = row_of(result, row, times, value_channels, E, WHOLE)
+    log_sums += row * times
+    k = row_of(k, row, keys, channels, D, WHOLE)
+    v = row_of(v, row, keys, value_channels, E, WHOLE)
+    queries = read_tile(q, first, times, channels, BLOCK_T, D, WHOLE)
     time = first + tl.arange(0, BLOCK_T)
     highest = tl.full((BLOCK_T,), float("-inf"), SUM)
     sums, mixed = tl.zeros((BLOCK_T,), SUM), tl.zeros((BLOCK_T, E), SUM)
-    last = tl.minimum(first + BLOCK_T, length) if CAUSAL else length
-    for begin in range(0, last, BLOCK_S):
-        scores = product(queries, tl.trans(read_tile(k, row, begin, keys, channels, BLOCK_S, D)), SUM) * SCALE
-        counts = counting(time, begin + tl.arange(0, BLOCK_S), times, length, CAUSAL)
-        scores = tl.where(counts, scores, float("-inf"))
-        higher = tl.maximum(highest, tl.max(scores, 1))
-        shift = tl.where(higher == float("-inf"), 0.0, higher)  # no key so far: −∞ − (−∞) is not a number
-        weights, fading = tl.exp(scores - shift[:, None]), tl.exp(highest - shift)
-        values = read_tile(v, row, begin, keys, value_channels, BLOCK_S, E)
-        mixed = mixed * fading[:, None] + product(weights.to(values.dtype), values, SUM)
-        sums, highest = sums * fading + tl.sum(weights, 1), higher
+    inside, last = reach_of_queries(first, length, CAUSAL, BLOCK_T, BLOCK_S)
+    ahead = product(queries, tl.trans(read_tile(k, 0, length, channels, BLOCK_S, D, WHOLE)), SUM)
+    for begin in range(0, inside, BLOCK_S):
+        later = tl.minimum(begin, inside - 2 * BLOCK_S) + BLOCK_S
+        following = read_tile(k, later, length, channels, BLOCK_S, D, WHOLE, True)
+        found, ahead = ahead, product(queries, tl.trans(following), SUM)
+        top = tl.max(found, 1) * UNIT if SCALE >= 0 else tl.min(found, 1) * UNIT
+        values = read_tile(v, begin, length, value_channels, BLOCK_S, E, WHOLE, True)
+        highest, sums, mixed = _mixed(highest, sums, mixed, top, found * UNIT, values, SUM)
+    for begin in range(inside, last, BLOCK_S):
+        tile = read_tile(k, begin, length, channels, BLOCK_S, D, WHOLE)
+        key = begin + tl.arange(0, BLOCK_S)
+        counts = counting(time[:, None], key[None, :], times, length, CAUSAL)
+        scores = tl.where(counts, product(queries, tl.trans(tile), SUM) * UNIT, float("-inf"))
+        values = read_tile(v, begin, length, value_channels, BLOCK_S, E, WHOLE)
+        highest, sums, mixed = _mixed(highest, sums, mixed, tl.max(scores, 1), scores, values, SUM)
     some = sums > 0
     divisor = tl.where(some, sums, 1.0)
-    write_tile(result, row, first, times, value_channels, mixed / divisor[:, None], BLOCK_T, E)
-    tl.store(log_sums + row * times + time, tl.where(some, highest + tl.log(divisor), 0.0), mask=time < times)
+    write_tile(result, first, times, value_channels, mixed / divisor[:, None], BLOCK_T, E, WHOLE)
+    tl.store(log_sums + time, tl.where(some, highest + tl.log2(divisor), 0.0), mask=time < times)
+
+
+@triton.jit
+def _mixed(highest, sums, mixed, top, scores, values, SUM: tl.constexpr):
+    """The running maximum, sums and mixtures of values, with the scores of one more tile and their maximum, top."""
+    higher = tl.maximum(highest, top)
+    shift = tl.where(higher == float("-inf"), 0.0, higher)  # no key so far: −∞ − (−∞) is not a number
+    weights, fading = tl.exp2(scores - shift[:, None]), tl.exp2(highest - shift)
+    mixed = mixed * fading[:, None] + product(weights.to(values.dtype), values, SUM)
+    return higher, sums * fading + tl.sum(weights, 1), mixed
+
+
+@triton.jit
+def products_of_results(
+    result, cotangent, times, value_channels, deltas, ends,
+    SUM: tl.constexpr, WHOLE: tl.constexpr, BLOCK_T: tl.constexpr, E: tl.constexpr,
+):  # fmt: skip
+    """δ = ⟨cotangent, result⟩ of each query; ends (rows), which enters as zeros: no tile behind it has a cotangent."""
+    blocks = tl.cdiv(times, BLOCK_T)
+    row, first = (tl.program_id(0) // blocks).to(tl.int64), tl.program_id(0) % blocks * BLOCK_T
+    time = first + tl.arange(0, BLOCK_T)
+    result = row_of(result, row, times, value_channels, E, WHOLE)
+    cotangent = row_of(cotangent, row, times, value_channels, E, WHOLE)
+    received = read_tile(cotangent, first, times, value_channels, BLOCK_T, E, WHOLE)
+    given = read_tile(result, first, times, value_channels, BLOCK_T, E, WHOLE)
+    tl.store(deltas + row * times + time, tl.sum(received.to(SUM) * given.to(SUM), 1), mask=time < times)
+    some = tl.max(tl.max((received != 0).to(tl.int32), 1), 0)
+    if some > 0:
+        tl.atomic_max(ends + row, tl.minimum(first + BLOCK_T, times))
 
 
 @triton.jit
 def gradient_of_queries(
-    q, k, v, lengths, log_sums, deltas, cotangent, by_q, times, keys, channels, value_channels,
-    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr,
+    q, k, v, lengths, log_sums, deltas, ends, cotangent, times, keys, channels, value_channels, by_q,
+    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, WHOLE: tl.constexpr,
     BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, D: tl.constexpr, E: tl.constexpr,
 ):  # fmt: skip
-    """∂q = scale·dS k, dS = P∘(cotangent vᵀ − δ); deltas: δ = ⟨cotangent, result⟩ of each query."""
+    """∂q = scale·dS k, dS = P∘(cotangent vᵀ − δ); zeros behind the row's end, at no cost."""
+    UNIT: tl.constexpr = SCALE * LOG2_E
     blocks = tl.cdiv(times, BLOCK_T)
-    row, first = (tl.program_id(0) // blocks).to(tl.int64), (tl.program_id(0) % blocks) * BLOCK_T
+    row = (tl.program_id(0) // blocks).to(tl.int64)
+    first = (blocks - 1 - tl.program_id(0) % blocks) * BLOCK_T
     length = tl.minimum(tl.load(lengths + row), keys)
-    queries = read_tile(q, row, first, times, channels, BLOCK_T, D)
-    received = read_tile(cotangent, row, first, times, value_channels, BLOCK_T, E)
+    length = tl.where(first < tl.load(ends + row), length, 0)
+    q = row_of(q, row, times, channels, D, WHOLE)
+    by_q = row_of(by_q, row, times, channels, D, WHOLE)
+    cotangent = row_of(cotangent, row, times, value_channels, E, WHOLE)
+    log_sums, deltas = log_sums + row * times, deltas + row * times
+    k = row_of(k, row, keys, channels, D, WHOLE)
+    v = row_of(v, row, keys, value_channels, E, WHOLE)
+    queries = read_tile(q, first, times, channels, BLOCK_T, D, WHOLE)
+    received = read_tile(cotangent, first, times, value_channels, BLOCK_T, E, WHOLE)
     time = first + tl.arange(0, BLOCK_T)
-    log_sum = tl.load(log_sums + row * times + time, mask=time < times, other=0.0)
-    delta = tl.load(deltas + row * times + time, mask=time < times, other=0.0)
+    log_sum = tl.load(log_sums + time, mask=time < times, other=0.0)
+    delta = tl.load(deltas + time, mask=time < times, other=0.0)
     total = tl.zeros((BLOCK_T, D), SUM)
-    last = tl.minimum(first + BLOCK_T, length) if CAUSAL else length
-    for begin in range(0, last, BLOCK_S):
-        tile = read_tile(k, row, begin, keys, channels, BLOCK_S, D)
-        values = read_tile(v, row, begin, keys, value_channels, BLOCK_S, E)
-        scores = product(queries, tl.trans(tile), SUM) * SCALE
-        counts = counting(time, begin + tl.arange(0, BLOCK_S), times, length, CAUSAL)
-        weights = tl.exp(tl.where(counts, scores - log_sum[:, None], float("-inf")))
-        by_score = weights * (product(received, tl.trans(values), SUM) - delta[:, None])
+    inside, last = reach_of_queries(first, length, CAUSAL, BLOCK_T, BLOCK_S)
+    ahead = product(queries, tl.trans(read_tile(k, 0, length, channels, BLOCK_S, D, WHOLE)), SUM)
+    for begin in range(0, inside, BLOCK_S):
+        later = tl.minimum(begin, inside - 2 * BLOCK_S) + BLOCK_S
+        following = read_tile(k, later, length, channels, BLOCK_S, D, WHOLE, True)
+        found, ahead = ahead, product(queries, tl.trans(following), SUM)
+        values = read_tile(v, begin, length, value_channels, BLOCK_S, E, WHOLE, True)
+        by_weight = product(received, tl.trans(values), SUM)
+        by_score = tl.exp2(found * UNIT - log_sum[:, None]) * (by_weight - delta[:, None])
+        tile = read_tile(k, begin, length, channels, BLOCK_S, D, WHOLE, True)
         total += product(by_score.to(tile.dtype), tile, SUM)
-    write_tile(by_q, row, first, times, channels, total * SCALE, BLOCK_T, D)
+    for begin in range(inside, last, BLOCK_S):
+        tile = read_tile(k, begin, length, channels, BLOCK_S, D, WHOLE)
+        values = read_tile(v, begin, length, value_channels, BLOCK_S, E, WHOLE)
+        key = begin + tl.arange(0, BLOCK_S)
+        counts = counting(time[:, None], key[None, :], times, length, CAUSAL)
+        scores = tl.where(counts, product(queries, tl.trans(tile), SUM) * UNIT - log_sum[:, None], float("-inf"))
+        by_weight = product(received, tl.trans(values), SUM)
+        total += product((tl.exp2(scores) * (by_weight - delta[:, None])).to(tile.dtype), tile, SUM)
+    write_tile(by_q, first, times, channels, total * SCALE, BLOCK_T, D, WHOLE)
 
 
 @triton.jit
 def gradient_of_keys(
-    q, k, v, lengths, log_sums, deltas, cotangent, by_k, by_v, times, keys, channels, value_channels,
-    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr,
+    q, k, v, lengths, log_sums, deltas, ends, cotangent, times, keys, channels, value_channels, by_k, by_v,
+    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, WHOLE: tl.constexpr,
     BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, D: tl.constexpr, E: tl.constexpr,
 ):  # fmt: skip
-    """∂k = scale·dSᵀ q and ∂v = Pᵀ cotangent of one tile of keys; zeros for a tile of padding, at no cost."""
+    """∂k = scale·dSᵀ q and ∂v = Pᵀ cotangent of one tile of keys; zeros for a tile of padding, at no cost.
+
+    Scores come transposed, (keys, times): as the left factor of the next product they stay in registers.
+    """
     blocks = tl.cdiv(keys, BLOCK_S)
     row, first = (tl.program_id(0) // blocks).to(tl.int64), (tl.program_id(0) % blocks) * BLOCK_S
     length = tl.minimum(tl.load(lengths + row), keys)
-    tile = read_tile(k, row, first, keys, channels, BLOCK_S, D)
-    values = read_tile(v, row, first, keys, value_channels, BLOCK_S, E)
-    key = first + tl.arange(0, BLOCK_S)
+    q = row_of(q, row, times, channels, D, WHOLE)
+    cotangent = row_of(cotangent, row, times, value_channels, E, WHOLE)
+    log_sums, deltas = log_sums + row * times, deltas + row * times
+    k = row_of(k, row, keys, channels, D, WHOLE)
+    v = row_of(v, row, keys, value_channels, E, WHOLE)
+    by_k = row_of(by_k, row, keys, channels, D, WHOLE)
+    by_v = row_of(by_v, row, keys, value_channels, E, WHOLE)
+    tile = read_tile(k, first, length, channels, BLOCK_S, D, WHOLE)
+    values = read_tile(v, first, length, value_channels, BLOCK_S, E, WHOLE)
     along_k, along_v = tl.zeros((BLOCK_S, D), SUM), tl.zeros((BLOCK_S, E), SUM)
-    begin = (first // BLOCK_T) * BLOCK_T if CAUSAL else 0
-    end = tl.where(first < length, times, begin)
-    for start in range(begin, end, BLOCK_T):
-        time = start + tl.arange(0, BLOCK_T)
-        queries = read_tile(q, row, start, times, channels, BLOCK_T, D)
-        received = read_tile(cotangent, row, start, times, value_channels, BLOCK_T, E)
-        log_sum = tl.load(log_sums + row * times + time, mask=time < times, other=0.0)
-        delta = tl.load(deltas + row * times + time, mask=time < times, other=0.0)
-        scores = product(queries, tl.trans(tile), SUM) * SCALE
-        counts = counting(time, key, times, length, CAUSAL)
-        weights = tl.exp(tl.where(counts, scores - log_sum[:, None], float("-inf")))
-        along_v += product(tl.trans(weights.to(received.dtype)), received, SUM)
-        by_score = weights * (product(received, tl.trans(values), SUM) - delta[:, None])
-        along_k += product(tl.trans(by_score.to(queries.dtype)), queries, SUM)
-    write_tile(by_k, row, first, keys, channels, along_k * SCALE, BLOCK_S, D)
-    write_tile(by_v, row, first, keys, value_channels, along_v, BLOCK_S, E)
+    stop = tl.where(first < length, tl.load(ends + row), 0)
+    whole = stop // BLOCK_T * BLOCK_T
+    begin, inside = 0, 0
+    if CAUSAL:
+        begin = tl.minimum(first // BLOCK_T * BLOCK_T, whole)
+        inside = tl.minimum(tl.cdiv(first + BLOCK_S - 1, BLOCK_T) * BLOCK_T, whole)
+    diagonal = (inside - begin) // BLOCK_T
+    edges = diagonal + tl.where(whole < stop, 1, 0)
+    for edge in range(0, edges):
+        start = tl.where(edge < diagonal, begin + edge * BLOCK_T, whole)
+        along_k, along_v = _pulled_to_keys(
+            along_k, along_v, tile, values, q, cotangent, log_sums, deltas, first, start, times, length, channels,
+            value_channels, SCALE, CAUSAL, SUM, WHOLE, BLOCK_T, BLOCK_S, D, E, False,
+        )  # fmt: skip
+    for start in range(inside, whole, BLOCK_T):
+        along_k, along_v = _pulled_to_keys(
+            along_k, along_v, tile, values, q, cotangent, log_sums, deltas, first, start, times, length, channels,
+            value_channels, SCALE, CAUSAL, SUM, WHOLE, BLOCK_T, BLOCK_S, D, E, True,
+        )  # fmt: skip
+    counts = (first + tl.arange(0, BLOCK_S) < length)[:, None]  # padding met zeros: its sums mean nothing
+    write_tile(by_k, first, keys, channels, tl.where(counts, along_k * SCALE, 0.0), BLOCK_S, D, WHOLE)
+    write_tile(by_v, first, keys, value_channels, tl.where(counts, along_v, 0.0), BLOCK_S, E, WHOLE)
+
+
+@triton.jit
+def _pulled_to_keys(
+    along_k, along_v, tile, values, q, cotangent, log_sums, deltas, first, start, times, length, channels,
+    value_channels,
+    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, WHOLE: tl.constexpr,
+    BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, D: tl.constexpr, E: tl.constexpr, INSIDE: tl.constexpr,
+):  # fmt: skip
+    time = start + tl.arange(0, BLOCK_T)
+    queries = read_tile(q, start, times, channels, BLOCK_T, D, WHOLE, INSIDE)
+    received = read_tile(cotangent, start, times, value_channels, BLOCK_T, E, WHOLE, INSIDE)
+    if INSIDE:
+        log_sum, delta = tl.load(log_sums + time), tl.load(deltas + time)
+    else:
+        log_sum = tl.load(log_sums + time, mask=time < times, other=0.0)
+        delta = tl.load(deltas + time, mask=time < times, other=0.0)
+    weights = tl.exp2(product(tile, tl.trans(queries), SUM) * (SCALE * LOG2_E) - log_sum[None, :])
+    if not INSIDE:
+        key = first + tl.arange(0, BLOCK_S)
+        weights = tl.where(counting(time[None, :], key[:, None], times, length, CAUSAL), weights, 0.0)
+    by_score = weights * (product(values, tl.trans(received), SUM) - delta[None, :])
+    along_v += product(weights.to(received.dtype), received, SUM)
+    return along_k + product(by_score.to(queries.dtype), queries, SUM), along_v

@@ -3,61 +3,25 @@
 Flash tiling without a softmax: a program holds a tile of queries (or, for the gradients of k and v, of keys), walks
 over the tiles of the other side, and forms the phases on chip. Arrays are q (rows, times, channels), k (rows, keys,
 channels), v (rows, keys, value channels), contiguous, one dtype; lag (rows) in the dtype of the sums, SUM. Masks come
-after the sine: the sine of a masked phase is not zero. No sum crosses programs, so every run gives the same bits.
+after the sine: the sine of a masked phase is not zero. Tiles that lie inside the data and off the diagonal need none.
+No sum crosses programs, so every run gives the same bits.
 """
-
-from typing import NamedTuple
 
 import triton
 import triton.language as tl
 
-from impl.triton.tiles import counting, product, read_tile, write_tile
+from impl.triton.tiles import counting, product, reach_of_queries, read_tile, row_of, write_tile
 
-
-class Plan(NamedTuple):
-    """Tiles of queries and of keys, their padded channels, and how fast the sine may be."""
-
-    BLOCK_T: int
-    BLOCK_S: int
-    D: int
-    E: int
-    FAST: bool
-    num_warps: int
-    num_stages: int
-
-    def blocks(self, times: int) -> int:
-        return -(-times // self.BLOCK_T)
-
-    def blocks_of_keys(self, keys: int) -> int:
-        return -(-keys // self.BLOCK_S)
-
-
-def plan(channels: int, value_channels: int, bytes_of_number: int, gradient: bool) -> Plan:
-    """The hardware sine errs by 2⁻²⁰·⁵: too much for single precision, nothing beside the rounding of halves."""
-    wide = [max(triton.next_power_of_2(size), 16) for size in (channels, value_channels)]
-    if bytes_of_number == 2:
-        tiles, warps = ((64, 64), 4) if gradient else ((128, 64), 8 if max(wide) > 64 else 4)
-    else:
-        tiles, warps = ((32, 32) if bytes_of_number == 4 else (16, 16)), 4
-    return Plan(*tiles, *wide, bytes_of_number == 2, warps, 2)
-
-
-@triton.jit
-def _turned(phase, FAST: tl.constexpr):
-    """The phase less whole turns, for the hardware's sine, which knows one turn only.
-
-    2π comes in two parts, the first of 8 bits: its multiples are exact.
-    """
-    if FAST:
-        turns = tl.floor(phase * 0.15915494309189535 + 0.5)
-        phase = (phase - turns * 6.28125) - turns * 1.9353071795864769e-3
-    return phase
+# The hardware's sine (FAST) errs by 2⁻²⁰·⁵ and by a rounding of its argument: nothing beside the rounding of halves.
+# Below SMALL the phase is its own sine but for 2⁻¹⁴·⁶ of it; the hardware's sine would lose more.
+SMALL = tl.constexpr(2.0**-6)
 
 
 @triton.jit
 def _sine(phase, FAST: tl.constexpr):
     if FAST:
-        return tl.inline_asm_elementwise("sin.approx.f32 $0, $1;", "=f,f", [phase], tl.float32, True, 1)
+        sine = tl.inline_asm_elementwise("sin.approx.f32 $0, $1;", "=f,f", [phase], tl.float32, True, 1)
+        return tl.where(tl.abs(phase) < SMALL, phase, sine)
     else:
         return tl.sin(phase)
 
@@ -71,85 +35,143 @@ def _cosine(phase, FAST: tl.constexpr):
 
 
 @triton.jit
-def _phase(q, k, lag, SCALE: tl.constexpr, SUM: tl.constexpr, FAST: tl.constexpr):
-    return _turned(product(q, tl.trans(k), SUM) * SCALE + lag, FAST)
-
-
-@triton.jit
 def forward(
-    q, k, v, lag, result, times, keys, channels, value_channels,
-    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, FAST: tl.constexpr,
+    q, k, v, lag, times, keys, channels, value_channels, result,
+    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, WHOLE: tl.constexpr, FAST: tl.constexpr,
     BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, D: tl.constexpr, E: tl.constexpr,
 ):  # fmt: skip
-    """One tile of queries; the last tiles, the longest where causal, begin first."""
+    """One tile of queries; the last tiles, the longest where causal, begin first.
+
+    The phases of the next tile of keys are on their way while the sines of this one are formed.
+    """
     blocks = tl.cdiv(times, BLOCK_T)
     row = (tl.program_id(0) // blocks).to(tl.int64)
     first = (blocks - 1 - tl.program_id(0) % blocks) * BLOCK_T
     behind = tl.load(lag + row)
-    queries = read_tile(q, row, first, times, channels, BLOCK_T, D)
-    time = first + tl.arange(0, BLOCK_T)
+    q = row_of(q, row, times, channels, D, WHOLE)
+    result = row_of(result, row, times, value_channels, E, WHOLE)
+    k = row_of(k, row, keys, channels, D, WHOLE)
+    v = row_of(v, row, keys, value_channels, E, WHOLE)
+    queries = read_tile(q, first, times, channels, BLOCK_T, D, WHOLE)
     total = tl.zeros((BLOCK_T, E), SUM)
-    last = tl.minimum(first + BLOCK_T, keys) if CAUSAL else keys
-    for begin in range(0, last, BLOCK_S):
-        phase = _phase(queries, read_tile(k, row, begin, keys, channels, BLOCK_S, D), behind, SCALE, SUM, FAST)
-        counts = counting(time, begin + tl.arange(0, BLOCK_S), times, keys, CAUSAL)
-        weights = tl.where(counts, _sine(phase, FAST), 0.0)
-        values = read_tile(v, row, begin, keys, value_channels, BLOCK_S, E)
+    inside, last = reach_of_queries(first, keys, CAUSAL, BLOCK_T, BLOCK_S)
+    ahead = product(queries, tl.trans(read_tile(k, 0, keys, channels, BLOCK_S, D, WHOLE)), SUM)
+    for begin in range(0, inside, BLOCK_S):
+        later = tl.minimum(begin, inside - 2 * BLOCK_S) + BLOCK_S
+        following = read_tile(k, later, keys, channels, BLOCK_S, D, WHOLE, True)
+        found, ahead = ahead, product(queries, tl.trans(following), SUM)
+        values = read_tile(v, begin, keys, value_channels, BLOCK_S, E, WHOLE, True)
+        total += product(_sine(found * SCALE + behind, FAST).to(values.dtype), values, SUM)
+    for begin in range(inside, last, BLOCK_S):
+        tile = read_tile(k, begin, keys, channels, BLOCK_S, D, WHOLE)
+        values = read_tile(v, begin, keys, value_channels, BLOCK_S, E, WHOLE)
+        weights = _sine(product(queries, tl.trans(tile), SUM) * SCALE + behind, FAST)
+        time, key = first + tl.arange(0, BLOCK_T), begin + tl.arange(0, BLOCK_S)
+        weights = tl.where(counting(time[:, None], key[None, :], times, keys, CAUSAL), weights, 0.0)
         total += product(weights.to(values.dtype), values, SUM)
-    write_tile(result, row, first, times, value_channels, total, BLOCK_T, E)
+    write_tile(result, first, times, value_channels, total, BLOCK_T, E, WHOLE)
 
 
 @triton.jit
 def gradient_of_queries(
-    q, k, v, lag, cotangent, by_q, by_lag, times, keys, channels, value_channels,
-    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, FAST: tl.constexpr,
+    q, k, v, lag, cotangent, times, keys, channels, value_channels, by_q, by_lag,
+    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, WHOLE: tl.constexpr, FAST: tl.constexpr,
     BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, D: tl.constexpr, E: tl.constexpr,
 ):  # fmt: skip
     """∂q of one tile, and its share of ∂lag, (rows, tiles): dS = (cotangent vᵀ)∘cos S, ∂q = scale·dS k, ∂lag = Σ dS."""
     blocks = tl.cdiv(times, BLOCK_T)
-    row, block = (tl.program_id(0) // blocks).to(tl.int64), tl.program_id(0) % blocks
+    row, block = (tl.program_id(0) // blocks).to(tl.int64), blocks - 1 - tl.program_id(0) % blocks
     first = block * BLOCK_T
     behind = tl.load(lag + row)
-    queries = read_tile(q, row, first, times, channels, BLOCK_T, D)
-    received = read_tile(cotangent, row, first, times, value_channels, BLOCK_T, E)
-    time = first + tl.arange(0, BLOCK_T)
+    q = row_of(q, row, times, channels, D, WHOLE)
+    by_q = row_of(by_q, row, times, channels, D, WHOLE)
+    cotangent = row_of(cotangent, row, times, value_channels, E, WHOLE)
+    k = row_of(k, row, keys, channels, D, WHOLE)
+    v = row_of(v, row, keys, value_channels, E, WHOLE)
+    queries = read_tile(q, first, times, channels, BLOCK_T, D, WHOLE)
+    received = read_tile(cotangent, first, times, value_channels, BLOCK_T, E, WHOLE)
     total, along_lag = tl.zeros((BLOCK_T, D), SUM), tl.zeros((BLOCK_T,), SUM)
-    last = tl.minimum(first + BLOCK_T, keys) if CAUSAL else keys
-    for begin in range(0, last, BLOCK_S):
-        tile = read_tile(k, row, begin, keys, channels, BLOCK_S, D)
-        phase = _phase(queries, tile, behind, SCALE, SUM, FAST)
-        values = read_tile(v, row, begin, keys, value_channels, BLOCK_S, E)
-        counts = counting(time, begin + tl.arange(0, BLOCK_S), times, keys, CAUSAL)
-        by_phase = tl.where(counts, product(received, tl.trans(values), SUM) * _cosine(phase, FAST), 0.0)
-        along_lag += tl.sum(by_phase, 1)
+    inside, last = reach_of_queries(first, keys, CAUSAL, BLOCK_T, BLOCK_S)
+    ahead = product(queries, tl.trans(read_tile(k, 0, keys, channels, BLOCK_S, D, WHOLE)), SUM)
+    for begin in range(0, inside, BLOCK_S):
+        later = tl.minimum(begin, inside - 2 * BLOCK_S) + BLOCK_S
+        following = read_tile(k, later, keys, channels, BLOCK_S, D, WHOLE, True)
+        found, ahead = ahead, product(queries, tl.trans(following), SUM)
+        values = read_tile(v, begin, keys, value_channels, BLOCK_S, E, WHOLE, True)
+        by_phase = product(received, tl.trans(values), SUM) * _cosine(found * SCALE + behind, FAST)
+        tile = read_tile(k, begin, keys, channels, BLOCK_S, D, WHOLE, True)
         total += product(by_phase.to(tile.dtype), tile, SUM)
-    write_tile(by_q, row, first, times, channels, total * SCALE, BLOCK_T, D)
+        along_lag += tl.sum(by_phase, 1)
+    for begin in range(inside, last, BLOCK_S):
+        tile = read_tile(k, begin, keys, channels, BLOCK_S, D, WHOLE)
+        values = read_tile(v, begin, keys, value_channels, BLOCK_S, E, WHOLE)
+        slope = _cosine(product(queries, tl.trans(tile), SUM) * SCALE + behind, FAST)
+        time, key = first + tl.arange(0, BLOCK_T), begin + tl.arange(0, BLOCK_S)
+        counts = counting(time[:, None], key[None, :], times, keys, CAUSAL)
+        by_phase = tl.where(counts, product(received, tl.trans(values), SUM) * slope, 0.0)
+        total += product(by_phase.to(tile.dtype), tile, SUM)
+        along_lag += tl.sum(by_phase, 1)
+    write_tile(by_q, first, times, channels, total * SCALE, BLOCK_T, D, WHOLE)
     tl.store(by_lag + row * blocks + block, tl.sum(along_lag, 0))
 
 
 @triton.jit
 def gradient_of_keys(
-    q, k, v, lag, cotangent, by_k, by_v, times, keys, channels, value_channels,
-    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, FAST: tl.constexpr,
+    q, k, v, lag, cotangent, times, keys, channels, value_channels, by_k, by_v,
+    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, WHOLE: tl.constexpr, FAST: tl.constexpr,
     BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, D: tl.constexpr, E: tl.constexpr,
 ):  # fmt: skip
-    """∂k = scale·dSᵀ q and ∂v = (sin S)ᵀ cotangent of one tile of keys."""
+    """∂k = scale·dSᵀ q and ∂v = (sin S)ᵀ cotangent of one tile of keys; where causal the first tiles are the longest.
+
+    Phases come transposed, (keys, times): as the left factor of the next product they stay in registers.
+    """
     blocks = tl.cdiv(keys, BLOCK_S)
     row, first = (tl.program_id(0) // blocks).to(tl.int64), (tl.program_id(0) % blocks) * BLOCK_S
     behind = tl.load(lag + row)
-    tile = read_tile(k, row, first, keys, channels, BLOCK_S, D)
-    values = read_tile(v, row, first, keys, value_channels, BLOCK_S, E)
-    key = first + tl.arange(0, BLOCK_S)
+    q = row_of(q, row, times, channels, D, WHOLE)
+    cotangent = row_of(cotangent, row, times, value_channels, E, WHOLE)
+    k = row_of(k, row, keys, channels, D, WHOLE)
+    v = row_of(v, row, keys, value_channels, E, WHOLE)
+    by_k = row_of(by_k, row, keys, channels, D, WHOLE)
+    by_v = row_of(by_v, row, keys, value_channels, E, WHOLE)
+    tile = read_tile(k, first, keys, channels, BLOCK_S, D, WHOLE)
+    values = read_tile(v, first, keys, value_channels, BLOCK_S, E, WHOLE)
     along_k, along_v = tl.zeros((BLOCK_S, D), SUM), tl.zeros((BLOCK_S, E), SUM)
-    begin = (first // BLOCK_T) * BLOCK_T if CAUSAL else 0
-    for start in range(begin, times, BLOCK_T):
-        queries = read_tile(q, row, start, times, channels, BLOCK_T, D)
-        received = read_tile(cotangent, row, start, times, value_channels, BLOCK_T, E)
-        phase = _phase(queries, tile, behind, SCALE, SUM, FAST)
-        counts = counting(start + tl.arange(0, BLOCK_T), key, times, keys, CAUSAL)
-        weights = tl.where(counts, _sine(phase, FAST), 0.0)
-        along_v += product(tl.trans(weights.to(received.dtype)), received, SUM)
-        by_phase = tl.where(counts, product(received, tl.trans(values), SUM) * _cosine(phase, FAST), 0.0)
-        along_k += product(tl.trans(by_phase.to(queries.dtype)), queries, SUM)
-    write_tile(by_k, row, first, keys, channels, along_k * SCALE, BLOCK_S, D)
-    write_tile(by_v, row, first, keys, value_channels, along_v, BLOCK_S, E)
+    end = times // BLOCK_T * BLOCK_T
+    begin, inside = 0, 0
+    if CAUSAL:
+        begin = tl.minimum(first // BLOCK_T * BLOCK_T, end)
+        inside = tl.minimum(tl.cdiv(first + BLOCK_S - 1, BLOCK_T) * BLOCK_T, end)
+    diagonal = (inside - begin) // BLOCK_T
+    edges = diagonal + tl.where(end < times, 1, 0)
+    for edge in range(0, edges):
+        start = tl.where(edge < diagonal, begin + edge * BLOCK_T, end)
+        along_k, along_v = _pulled_to_keys(
+            along_k, along_v, tile, values, q, cotangent, behind, first, start, times, keys, channels,
+            value_channels, SCALE, CAUSAL, SUM, WHOLE, FAST, BLOCK_T, BLOCK_S, D, E, False,
+        )  # fmt: skip
+    for start in range(inside, end, BLOCK_T):
+        along_k, along_v = _pulled_to_keys(
+            along_k, along_v, tile, values, q, cotangent, behind, first, start, times, keys, channels,
+            value_channels, SCALE, CAUSAL, SUM, WHOLE, FAST, BLOCK_T, BLOCK_S, D, E, True,
+        )  # fmt: skip
+    write_tile(by_k, first, keys, channels, along_k * SCALE, BLOCK_S, D, WHOLE)
+    write_tile(by_v, first, keys, value_channels, along_v, BLOCK_S, E, WHOLE)
+
+
+@triton.jit
+def _pulled_to_keys(
+    along_k, along_v, tile, values, q, cotangent, behind, first, start, times, keys, channels, value_channels,
+    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, WHOLE: tl.constexpr, FAST: tl.constexpr,
+    BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, D: tl.constexpr, E: tl.constexpr, INSIDE: tl.constexpr,
+):  # fmt: skip
+    queries = read_tile(q, start, times, channels, BLOCK_T, D, WHOLE, INSIDE)
+    received = read_tile(cotangent, start, times, value_channels, BLOCK_T, E, WHOLE, INSIDE)
+    phase = product(tile, tl.trans(queries), SUM) * SCALE + behind
+    weights, by_phase = _sine(phase, FAST), product(values, tl.trans(received), SUM) * _cosine(phase, FAST)
+    if not INSIDE:
+        time, key = start + tl.arange(0, BLOCK_T), first + tl.arange(0, BLOCK_S)
+        counts = counting(time[None, :], key[:, None], times, keys, CAUSAL)
+        weights, by_phase = tl.where(counts, weights, 0.0), tl.where(counts, by_phase, 0.0)
+    along_v += product(weights.to(received.dtype), received, SUM)
+    return along_k + product(by_phase.to(queries.dtype), queries, SUM), along_v

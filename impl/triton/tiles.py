@@ -1,23 +1,88 @@
 """Tiles of (rows, length, channels) arrays and their products, for kernels that walk over a matrix they never form."""
 
+from typing import NamedTuple
+
 import triton
 import triton.language as tl
 
+ROOMY = ((9, 0), (10, 0), (10, 3))  # CUDA capabilities whose multiprocessors lend a program 227 KiB
+
+
+class Tiling(NamedTuple):
+    """Tiles of queries and of keys, their padded channels (WHOLE: no channel is padding), and how they are computed."""
+
+    BLOCK_T: int
+    BLOCK_S: int
+    D: int
+    E: int
+    WHOLE: bool
+    num_warps: int
+    num_stages: int
+
+    def blocks(self, times: int) -> int:
+        return -(-times // self.BLOCK_T)
+
+    def blocks_of_keys(self, keys: int) -> int:
+        return -(-keys // self.BLOCK_S)
+
+
+def tiling(channels: int, value_channels: int, bytes_of_number: int, held: str, roomy: bool) -> Tiling:
+    """The fastest tiles measured on an H100, and tiles that fit elsewhere (roomy: a capability among ROOMY).
+
+    held: what a program keeps on chip, "queries" for the value, "queries and cotangents" or "keys" for the gradients.
+    """
+    wide = [max(triton.next_power_of_2(size), 16) for size in (channels, value_channels)]
+    size = max(wide)
+    if bytes_of_number > 2:
+        tiles, warps, stages = (32, 32) if bytes_of_number == 4 else (16, 16), 4, 2 if size <= 64 else 1
+    elif size <= 64:
+        tiles, warps, stages = (64, 64), 4, 3 if roomy else 2
+    elif size > 128:
+        tiles, warps, stages = ((64, 32), 4, 2) if roomy else ((32, 32), 4, 1)
+    else:
+        tiles, warps, stages = ((128, 64), 8, 3) if roomy else ((64, 32), 4, 2)
+    if held == "keys" and bytes_of_number == 2 and size > 64:
+        tiles, warps, stages = (32, 64), (4 if size <= 128 else 8), (4 if size <= 128 else 3) if roomy else 2
+    return Tiling(*tiles, *wide, wide == [channels, value_channels], warps, stages)
+
 
 @triton.jit
-def read_tile(ptr, row, first, length, channels, BLOCK: tl.constexpr, WIDTH: tl.constexpr):
-    """Places first … first + BLOCK of one row, (BLOCK, WIDTH), zeros outside."""
-    place, channel = first + tl.arange(0, BLOCK)[:, None], tl.arange(0, WIDTH)[None, :]
-    inside = (place < length) & (channel < channels)
-    return tl.load(ptr + row * length * channels + place.to(tl.int64) * channels + channel, mask=inside, other=0.0)
+def row_of(ptr, row, length, channels, WIDTH: tl.constexpr, WHOLE: tl.constexpr):
+    """Where a row of (rows, length, channels) begins; a constant WIDTH shows the compiler that it is aligned."""
+    stride = WIDTH if WHOLE else channels
+    return ptr + tl.cast(row, tl.int64) * length * stride
 
 
 @triton.jit
-def write_tile(ptr, row, first, length, channels, tile, BLOCK: tl.constexpr, WIDTH: tl.constexpr):
-    place, channel = first + tl.arange(0, BLOCK)[:, None], tl.arange(0, WIDTH)[None, :]
-    inside = (place < length) & (channel < channels)
-    target = ptr + row * length * channels + place.to(tl.int64) * channels + channel
-    tl.store(target, tile.to(ptr.dtype.element_ty), mask=inside)
+def read_tile(
+    ptr, first, end, channels,
+    BLOCK: tl.constexpr, WIDTH: tl.constexpr, WHOLE: tl.constexpr, INSIDE: tl.constexpr = False,
+):  # fmt: skip
+    """Places first … first + BLOCK of the row that begins at ptr, (BLOCK, WIDTH), zeros from `end` on.
+
+    WHOLE: channels is WIDTH. INSIDE: no place reaches the end. Where both hold nothing is masked.
+    """
+    source, place, channel = _addresses(ptr, first, channels, BLOCK, WIDTH, WHOLE)
+    if WHOLE and INSIDE:
+        return tl.load(source)
+    elif WHOLE:
+        return tl.load(source, mask=place < end, other=0.0)
+    else:
+        return tl.load(source, mask=(place < end) & (channel < channels), other=0.0)
+
+
+@triton.jit
+def write_tile(ptr, first, end, channels, tile, BLOCK: tl.constexpr, WIDTH: tl.constexpr, WHOLE: tl.constexpr):
+    target, place, channel = _addresses(ptr, first, channels, BLOCK, WIDTH, WHOLE)
+    tl.store(target, tile.to(ptr.dtype.element_ty), mask=(place < end) & (channel < channels))
+
+
+@triton.jit
+def _addresses(ptr, first, channels, BLOCK: tl.constexpr, WIDTH: tl.constexpr, WHOLE: tl.constexpr):
+    """The offsets within a tile do not depend on where it lies, so that a loop over tiles moves one pointer."""
+    place, channel = tl.arange(0, BLOCK)[:, None], tl.arange(0, WIDTH)[None, :]
+    stride = WIDTH if WHOLE else channels
+    return ptr + tl.cast(first, tl.int64) * stride + (place * stride + channel), first + place, channel
 
 
 @triton.jit
@@ -28,8 +93,18 @@ def product(a, b, SUM: tl.constexpr):
 
 @triton.jit
 def counting(time, key, times, keys, CAUSAL: tl.constexpr):
-    """Which keys count for which query, (T, S)."""
-    found = (time[:, None] < times) & (key[None, :] < keys)
+    """Which keys count for which query; time and key broadcast, (T, 1) and (1, S) or (1, T) and (S, 1)."""
+    found = (time < times) & (key < keys)
     if CAUSAL:
-        found = found & (key[None, :] <= time[:, None])
+        found = found & (key <= time)
     return found
+
+
+@triton.jit
+def reach_of_queries(first, keys, CAUSAL: tl.constexpr, BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr):
+    """Where the keys end that count for every query of a tile, in whole tiles, and where those end that may count."""
+    if CAUSAL:
+        inside, last = tl.minimum(first + 1, keys), tl.minimum(first + BLOCK_T, keys)
+    else:
+        inside, last = keys, keys
+    return inside // BLOCK_S * BLOCK_S, last

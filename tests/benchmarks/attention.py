@@ -12,6 +12,7 @@ from tests.benchmarks.one_bucket import judged_in
 
 HALF = 2  # bytes
 CAUSAL = {"causal": True}
+DENSE = (("flash", "flash"), ("cuDNN", "cudnn"))  # kernels without a mask of their own
 
 
 def draw(padded: bool, random: np.random.Generator, shape: Shape) -> tuple[np.ndarray, ...]:
@@ -32,17 +33,22 @@ def bytes_at_least(direction: str, shape: Shape) -> int:
 
 
 def flops_at_least(padded: bool, direction: str, shape: Shape) -> int:
-    """Two products of T × T × D a head, half of each where causal; five more backward."""
+    """Two products of T × T × D a head, half of each where causal; five more backward.
+
+    Of a padded row, queries beyond its length attend to the keys before it, but have no cotangent.
+    """
     batch, heads, times, channels = shape
     lengths = _lengths(shape)[:, 0] if padded else np.full(batch, times)
-    # Of a padded row, queries beyond its length still attend to the keys before it.
-    pairs = float(np.sum(lengths * (times - lengths / 2)))
-    forward = 2 * 2 * heads * channels * pairs
-    return int({FORWARD: 1, BOTH: 3.5}[direction] * forward)
+    forward, backward = np.sum(lengths * (times - lengths / 2)), np.sum(lengths**2 / 2)
+    products = {FORWARD: 2 * forward, BOTH: 2 * forward + 5 * backward}[direction]
+    return int(2 * heads * channels * products)
 
 
-def _cotangents(random: np.random.Generator, shape: Shape) -> tuple[np.ndarray, ...]:
-    return (normal(random, *shape),)
+def _cotangents(padded: bool, random: np.random.Generator, shape: Shape) -> tuple[np.ndarray, ...]:
+    """Those of a loss that leaves out padding."""
+    drawn = normal(random, *shape)
+    counts = np.arange(shape[-2]) < (_lengths(shape)[..., None] if padded else shape[-2])
+    return (np.where(counts[..., None], drawn, 0),)
 
 
 def job(padded: bool) -> Job:
@@ -54,11 +60,21 @@ def job(padded: bool) -> Job:
         ("B", "H", "T", "D"),
         {"cuda": ((4, 16, 8192, 128),), "cpu": ((2, 4, 512, 64),), SMOKE: ((1, 1, 17, 16),)},
         functools.partial(draw, padded),
-        _cotangents,
+        functools.partial(_cotangents, padded),
         bytes_at_least,
         judged_in(lambda seed, dtype: drawn.fill_case(bucket, kinds, 0.25, 0, seed, dtype)),
         (
             Peer("torch SDPA", "torch", "impl.libraries.attention:torch_sdpa", directions=(FORWARD, BOTH)),
+            *(
+                Peer(
+                    f"torch SDPA, {name}",
+                    "torch",
+                    f"impl.libraries.attention:torch_sdpa_{function}",
+                    directions=(FORWARD, BOTH),
+                    devices=("cuda",),
+                )
+                for name, function in (("efficient", "efficient"), *(() if padded else DENSE))
+            ),
             Peer(
                 "jax.nn.dot_product_attention",
                 "jax",

@@ -8,9 +8,10 @@ import pytest
 
 pytest.importorskip("triton", reason="triton is not installed")
 
-JUDGED = """
+BEGUN = """
 import numpy as np, torch
-from impl.torch.cuda.attention import padded
+from impl.torch.cuda import attention as fast
+from impl.triton.tiles import tiling
 from properties.comparison import compare
 from properties.half_precision import single_inside
 from properties.representable import representable
@@ -18,27 +19,66 @@ from reference import attention
 from reference.numbers import ARITHMETICS, gauge
 random = np.random.default_rng(0)
 DTYPES = {"float32": torch.float32, "float64": torch.float64, "float16": torch.float16}
+fast._tiling = lambda q, v, held: tiling(q.shape[-1], v.shape[-1], q.dtype.itemsize, held, ROOMY)
 def drawn(dtype, *shape):
     return representable(random.normal(size=shape), dtype)
-for dtype, times, keys, channels, value_channels, causal in (
-    ("float32", 5, 130, 3, 5, False), ("float32", 131, 131, 20, 16, True), ("float64", 37, 70, 4, 17, True),
-    ("float16", 130, 130, 16, 8, True), ("float16", 3, 65, 8, 8, False),
-):
+"""
+JUDGED = """
+for dtype, times, keys, channels, value_channels, causal in CASES:
     arrays = drawn(dtype, 3, times, channels), drawn(dtype, 3, keys, channels), drawn(dtype, 3, keys, value_channels)
     lengths, cotangent = np.array([keys, 0, keys // 2]), drawn(dtype, 3, times, value_channels)
+    # A loss that ignores padding leaves whole tiles of queries without a cotangent.
+    cotangent = np.where((np.arange(times) < lengths[:, None])[..., None], cotangent, 0) if LEFT_OUT else cotangent
     arithmetic = single_inside(dtype) if dtype == "float16" else ARITHMETICS[dtype]
-    options = {"causal": causal, "scale": 0.3}
+    options = {"causal": causal, "scale": SCALE}
     given = [torch.from_numpy(x).to(DTYPES[dtype]).requires_grad_() for x in arrays]
-    found = padded(*given, torch.from_numpy(lengths), causal, 0.3)
+    found = fast.padded(*given, torch.from_numpy(lengths), causal, SCALE)
     expected = gauge(attention.attend, *arrays, lengths, arithmetic=arithmetic, **options)
     compare("value", (found.detach().double().numpy(),), expected)
     found.backward(torch.from_numpy(cotangent).to(DTYPES[dtype]))
     expected = gauge(attention.attend_vjp, *arrays, lengths, cotangent, arithmetic=arithmetic, **options)
     compare("gradient", [x.grad.double().numpy() for x in given], expected[:3])
 """
+ANY_PADDING = """
+lengths, kept = torch.tensor([70, 0, 33]), np.array([70, 0, 33])[:, None] > np.arange(70)
+q, k, v, cotangent = (torch.from_numpy(drawn("float16", 3, 70, 16)).to(torch.float16) for _ in range(4))
+outcomes = []
+for filling in (0.0, float("nan")):
+    filled = [torch.where(torch.from_numpy(kept)[..., None], x, filling) for x in (k, v)]
+    given = [x.clone().requires_grad_() for x in (q, *filled)]
+    found = fast.padded(*given, lengths, False, 0.3)
+    outcomes.append([found.detach(), *torch.autograd.grad(found, given, cotangent)])
+assert all(torch.equal(plain, other) for plain, other in zip(*outcomes))
+"""
+ANYWHERE = (
+    ("float32", 5, 130, 3, 5, False),
+    ("float32", 131, 131, 20, 16, True),
+    ("float64", 37, 70, 4, 17, True),
+    ("float16", 130, 130, 16, 8, True),
+)
+ROOMY = (
+    ("float16", 3, 65, 8, 8, False),
+    ("float16", 200, 200, 16, 16, True),
+    ("float16", 140, 140, 128, 128, True),
+    ("float16", 40, 130, 72, 20, False),
+)
 
 
-def test_the_triton_kernels_lie_within_the_gauge():
+def _interpreted(judged: str, **given) -> None:
     environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": os.getcwd()}
-    done = subprocess.run([sys.executable, "-c", JUDGED], env=environment, capture_output=True, text=True)
+    program = "".join(f"{name} = {value}\n" for name, value in given.items()) + BEGUN + judged
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("roomy", "cases", "left_out", "scale"),
+    [(False, ANYWHERE, False, 0.3), (True, ROOMY, True, -0.3)],
+    ids=("any GPU", "H100, no cotangent for padding, negative scale"),
+)
+def test_the_triton_kernels_lie_within_the_gauge(roomy, cases, left_out, scale):
+    _interpreted(JUDGED, ROOMY=roomy, CASES=cases, LEFT_OUT=left_out, SCALE=scale)
+
+
+def test_padding_may_hold_anything():
+    _interpreted(ANY_PADDING, ROOMY=True)
