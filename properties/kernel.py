@@ -93,16 +93,12 @@ class Kernel:
         batch = self.batch_shape(case)
         if not batch:
             return case
-        cores = self.core[: len(case.inputs)]
         spread = [
-            a if a.ndim == n else np.broadcast_to(a, (*batch, *a.shape[a.ndim - n :]))
-            for a, n in zip(case.inputs, cores, strict=True)
+            array if array.ndim <= core else np.broadcast_to(array, (*batch, *array.shape[array.ndim - core :]))
+            for array, core in zip(case.inputs, self.core, strict=False)
         ]
-        return (
-            case
-            if all(a.shape == b.shape for a, b in zip(spread, case.inputs, strict=True))
-            else case.with_inputs(*spread)
-        )
+        alike = [array.shape for array in spread] == [array.shape for array in case.inputs]
+        return case if alike else case.with_inputs(*spread)
 
     def batch_shape(self, case: Case) -> tuple[int, ...]:
         """The common batch axes; a list of arrays has none."""

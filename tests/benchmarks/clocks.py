@@ -51,6 +51,10 @@ class NumpyClock:
         """Bytes that are free on the device."""
         return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
+    def ran_out(self, error: Exception) -> bool:
+        """Whether the error says that there is not enough memory."""
+        return isinstance(error, MemoryError)
+
     def copies(self) -> float:
         """Bytes read and written per second in the fastest of several large copies."""
         import numpy as np
@@ -88,7 +92,7 @@ class TorchClock(NumpyClock):
         kernels only; where they did not hold it long enough, the method says so."""
         if self.device != "cuda":
             return None
-        queue, repeats = _queue(calls, wall)
+        queue, repeats = _queue(calls, wall, self._room(calls[0]))
         begun = time.perf_counter()
         self._queued(queue, holding=0)
         holding = math.ceil(2 * (time.perf_counter() - begun) * self.copies() / (2 * COPIED[self.device]))
@@ -100,6 +104,17 @@ class TorchClock(NumpyClock):
             holding = 2 * holding + 1
         method = "launches hidden" if hidden else "launches included"
         return DeviceTime(statistics.median(seconds for seconds, _ in found), f"CUDA events, {method}")
+
+    def _room(self, call: Callable) -> float:
+        """How many results of the call fit into half of the free memory, beside what one call needs at its height."""
+        self.wait(call())
+        before = self.torch.cuda.memory_allocated()
+        self.torch.cuda.reset_peak_memory_stats()
+        result = call()
+        self.wait(result)
+        kept, height = self.torch.cuda.memory_allocated() - before, self.torch.cuda.max_memory_allocated() - before
+        del result
+        return (self.free_memory() - height) / 2 / max(kept, 1)
 
     def _queued(self, queue: Calls, holding: int) -> tuple[float, bool]:
         """Device seconds of one call, and whether the queue was full before the device came to it."""
@@ -129,6 +144,9 @@ class TorchClock(NumpyClock):
             return super().free_memory()
         self.torch.cuda.empty_cache()
         return self.torch.cuda.mem_get_info()[0]
+
+    def ran_out(self, error: Exception) -> bool:
+        return isinstance(error, self.torch.OutOfMemoryError)
 
     @functools.cache  # noqa: B019 - a clock lives as long as the session
     def copies(self) -> float:
@@ -175,9 +193,14 @@ class JaxClock(NumpyClock):
     def device_time(self, calls: Calls, wall: float) -> DeviceTime | None:
         if self.device != "cuda":
             return None
-        queue, repeats = _queue(calls, wall)
+        queue, repeats = _queue(calls, wall, self._room(calls[0]))
         seconds = statistics.median(self._in_flight(queue) for _ in range(repeats))
         return DeviceTime(seconds, f"{len(queue)} dispatches in flight")
+
+    def _room(self, call: Callable) -> float:
+        """How many results of the call fit into a quarter of the free memory: calls in flight need more than those."""
+        kept = sum(x.nbytes for x in self.jax.tree.leaves(call()))
+        return self.free_memory() / 4 / max(kept, 1)
 
     def _in_flight(self, queue: Calls) -> float:
         begun = time.perf_counter()
@@ -192,6 +215,9 @@ class JaxClock(NumpyClock):
     def free_memory(self) -> int:
         found = self.jax.devices(self.device)[0].memory_stats() or {}
         return found["bytes_limit"] - found["bytes_in_use"] if "bytes_limit" in found else super().free_memory()
+
+    def ran_out(self, error: Exception) -> bool:
+        return isinstance(error, self.jax.errors.JaxRuntimeError) and "RESOURCE_EXHAUSTED" in str(error)
 
     def copies(self) -> float:
         jnp = self.jax.numpy
@@ -219,10 +245,13 @@ def repeats_within(seconds: float, one: float, bounds: tuple[int, int]) -> int:
     return min(max(int(seconds / one), bounds[0]), bounds[1])
 
 
-def _queue(calls: Calls, wall: float) -> tuple[Calls, int]:
-    """The calls in turn, QUEUED of them or more where that takes little time, and how often to run through them."""
+def _queue(calls: Calls, wall: float, room: float) -> tuple[Calls, int]:
+    """The calls in turn, QUEUED of them or more where that takes little time, and how often to run through them.
+
+    There is room for the results of so many calls: those of a queue are all alive at its end.
+    """
     passes = repeats_within(SECONDS, wall * len(calls), (1, math.ceil(QUEUED / len(calls))))
-    queue = calls * passes
+    queue = (calls * passes)[: max(int(room), 1)]
     return queue, repeats_within(SECONDS, wall * len(queue), REPEATS)
 
 

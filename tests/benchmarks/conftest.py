@@ -26,6 +26,7 @@ TABLE, MACHINE = pytest.StashKey[Table](), pytest.StashKey[Machine]()
 def pytest_configure(config: pytest.Config) -> None:
     # JAX would take most of the device's memory, and leave none to the others.
     os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+    os.environ.setdefault("XLA_PYTHON_CLIENT_MEM_FRACTION", "0.5")  # it never gives back what it has had once
     config.stash[TABLE] = Table()
 
 
@@ -79,7 +80,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.section("speed")
     bandwidth, cache = machine.bandwidth / 2**30, machine.cache / 2**20
     terminalreporter.line(f"{machine.name}: copies move {bandwidth:.4g} GiB/s, cache {cache:.3g} MiB")
-    for line in (*table.lines(), *LEGEND):
+    for line in (*table.lines(), *table.verdicts(), *LEGEND):
         terminalreporter.line(line)
 
 

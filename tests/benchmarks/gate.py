@@ -5,15 +5,15 @@ from dataclasses import replace
 
 from properties.catalogue import brought, shipped, why_absent
 from properties.errors import Unavailable
+from properties.implementation import Implementation
 from properties.judge import judge
-from properties.kernel import Implementation
-from properties.kernel import Peer as JudgedPeer
 from properties.law import Law
 from properties.laws.universal import gradients_agree, values_agree
 from properties.profiles import PROFILES
 from properties.systems import kernels_matching
+from properties.variant import Peer as JudgedPeer
 from properties.verdict import HOLDS
-from tests.benchmarks.job import FORWARD, SHIPPED, Job, Row, Shape
+from tests.benchmarks.job import FORWARD, SHIPPED, Job, Peer, Row, Shape
 
 PROFILE = replace(PROFILES["quick"], derandomize=True)
 
@@ -40,6 +40,17 @@ def refusal(row: Row, device: str, smoke: bool) -> str:
     if text or smoke or row.contender != SHIPPED:
         return text
     return _refusal(row.job, row.framework, row.contender, device, row.shape)
+
+
+@functools.cache
+def verdict(job: Job, peer: Peer, device: str) -> str:
+    """What an unsound library gets wrong elsewhere in its contract; empty if nothing is found."""
+    if not peer.unsound:
+        return ""
+    (kernel,) = kernels_matching(job.kernel)
+    whole = replace(implementation_of(job, peer.framework, peer.label, device), kernel=kernel)
+    found = judge(values_agree, whole, PROFILE)
+    return "" if found.status == HOLDS else f"{found.law}: {found.status}, {found.reason}, for {found.where}"
 
 
 @functools.cache

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from hypothesis.strategies import SearchStrategy
 
-from properties.kernel import Case
+from properties.case import Case
 from properties.law import Law
 from properties.systems import all_kernels
 
@@ -27,8 +27,9 @@ class Peer:
     """Another way to do the job, or a part of it.
 
     - judged: address of a function with the kernel's signature that is gated. - timed: what is timed instead; part:
-    that is only a part of the job. - too_much(shape, free bytes): why a shape is not for it; empty if it is. - library:
-    whether its errors are a library's, and not ours. - requires: the package that it needs.
+    that is only a part of the job. - unsound: a library known to break a law elsewhere in its contract, on inputs
+    unlike the timed ones; its row says which. - too_much(shape, free bytes): why a shape is not for it; empty if it
+    is. - library: whether its errors are a library's, and not ours. - requires: the package that it needs.
     """
 
     label: str
@@ -38,6 +39,7 @@ class Peer:
     too_much: Callable[[Shape, int], str] = lambda shape, memory: ""
     library: bool = True
     part: bool = False
+    unsound: bool = False
     directions: tuple[str, ...] = (FORWARD,)
     requires: str = ""
     devices: tuple[str, ...] = ("cpu", "cuda")

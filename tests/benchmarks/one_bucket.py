@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from hypothesis import strategies as st
 
-from properties.kernel import Case
+from properties.case import Case
 
 
 def judged_in(fill: Callable[[int, str], Case]) -> Callable[[str], st.SearchStrategy[Case]]:

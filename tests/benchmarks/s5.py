@@ -73,6 +73,16 @@ def layer_flops(direction: str, shape: Shape) -> int:
     return {FORWARD: forward, BACKWARD: 2 * forward, BOTH: 3 * forward}[direction]
 
 
+def states_in_memory(
+    eigenvalues, input_matrix, output_matrix, feedthrough, step, u, initial, *, method="zoh", pairs="half"
+):  # fmt: skip
+    """The layer by way of an array of all states: the library's product, the scan, the library's product."""
+    from impl.torch import s5
+
+    decay, discrete = s5.discretize(eigenvalues, input_matrix, step, method=method)
+    return s5.through_memory(decay, discrete, output_matrix, feedthrough, u, initial, pairs)
+
+
 def _filtered(shape: Shape, memory: int) -> str:
     states = int(np.prod(shape))
     return f"one filter a channel; timed up to {BEYOND_FILTERS} states, not {states}" if states > BEYOND_FILTERS else ""
@@ -111,12 +121,22 @@ JOBS = (
         "s5.apply",
         (FORWARD, BOTH),
         ("B", "T", "H", "P"),
-        {"cuda": ((16, 16_384, 128, 64),), "cpu": ((4, 1000, 64, 32),), SMOKE: ((1, 17, 3, 2),)},
+        {"cuda": ((16, 16_384, 128, 64), (16, 16_384, 32, 64)), "cpu": ((4, 1000, 64, 32),), SMOKE: ((1, 17, 3, 2),)},
         draw_layer,
         layer_cotangents,
         layer_bytes,
         judged_in(lambda seed, dtype: s5_inputs.make(LAYER, s5_inputs.fill_layer, KINDS_OF_LAYER, 0, seed, dtype)),
-        (Peer("s5-pytorch", "torch", "impl.libraries.s5:s5_pytorch", requires="s5"),),
+        (
+            Peer(
+                "states in memory",
+                "torch",
+                "tests.benchmarks.s5:states_in_memory",
+                directions=(FORWARD, BOTH),
+                library=False,
+                devices=("cuda",),
+            ),
+            Peer("s5-pytorch", "torch", "impl.libraries.s5:s5_pytorch", requires="s5"),
+        ),
         flops_at_least=layer_flops,
     ),
 )

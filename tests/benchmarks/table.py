@@ -7,6 +7,7 @@ from tests.benchmarks.clocks import DeviceTime
 from tests.benchmarks.job import SHIPPED, Row
 from tests.benchmarks.machine import Machine
 
+MARK = "*"
 HEADER = ("kernel", "direction", "shape", "framework", "contender", "wall", "device", "limit", "times as long")
 
 
@@ -14,7 +15,8 @@ HEADER = ("kernel", "direction", "shape", "framework", "contender", "wall", "dev
 class Measurement:
     """A row's median wall time of one synchronised call and, on CUDA, its device time; `sets` input sets took turns.
 
-    `part`: what was timed is only a part of the row's job, a lower bound.
+    `part`: what was timed is only a part of the row's job, a lower bound. `verdict`: what the contender gets wrong on
+    inputs unlike the timed ones.
     """
 
     row: Row
@@ -25,6 +27,7 @@ class Measurement:
     part: bool
     memory: dict[str, int]
     versions: dict[str, str]
+    verdict: str = ""
 
     @property
     def seconds(self) -> float:
@@ -63,6 +66,7 @@ class Measurement:
             "limit_seconds": self.limit,
             "share_of_limit": self.limit / self.seconds,
             "part_of_the_job": self.part,
+            "verdict": self.verdict,
             "input_sets": self.sets,
             "inputs_fit_the_cache": self.resident,
             "peak_memory_bytes": None,
@@ -98,6 +102,11 @@ class Table:
         widths = [max(map(len, column)) for column in zip(*table, strict=True)]
         return ["  ".join(map(str.ljust, cells, widths)).rstrip() for cells in table]
 
+    def verdicts(self) -> list[str]:
+        """A line for each contender that is marked."""
+        found = {m.row.contender: m.verdict for m in self.measurements if m.verdict}
+        return [f"{MARK} {contender}, elsewhere in its contract: {verdict}" for contender, verdict in found.items()]
+
     def _cells(self, measured: Measurement) -> tuple[str, ...]:
         row = measured.row
         ratios = (f"{label} {found['ratio']:.3g}" for label, found in self.peers(measured).items())
@@ -107,7 +116,7 @@ class Table:
             row.direction,
             row.sizes,
             row.framework,
-            row.contender,
+            row.contender + MARK * bool(measured.verdict),
             _time(measured.wall),
             _time(measured.device_time.seconds) if measured.device_time else "",
             "" if measured.part else share,

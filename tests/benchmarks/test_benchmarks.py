@@ -5,15 +5,16 @@ import itertools
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from properties.errors import Unavailable
-from properties.kernel import Implementation
+from properties.implementation import Implementation
 from tests.benchmarks.calls import Calls, calls
 from tests.benchmarks.clocks import clock, repeats_within
-from tests.benchmarks.gate import implementation_of, refusal
+from tests.benchmarks.gate import implementation_of, refusal, verdict
 from tests.benchmarks.job import FORWARD, Job, Row, Shape
 from tests.benchmarks.machine import Machine
 from tests.benchmarks.table import Measurement, Table
@@ -35,6 +36,21 @@ def test_speed(row: Row, device: str, machine: Machine, table: Table, benchmark)
         # A library's error is a finding, which the suite reports elsewhere.
         pytest.skip(f"not timed. {text}") if peer and peer.library else pytest.fail(text, pytrace=False)
 
+    try:
+        with implementation.working():
+            measured = _timed(row, implementation, machine, benchmark)
+    except Exception as error:
+        if peer and timer.ran_out(error):
+            pytest.skip(f"{peer.label}: {device} has too little memory for {row.sizes}")
+        raise
+    if measured:
+        told = verdict(row.job, peer, device) if peer else ""
+        benchmark.extra_info |= table.add(replace(measured, verdict=told))
+
+
+def _timed(row: Row, implementation: Implementation, machine: Machine, benchmark) -> Measurement | None:
+    """None in a smoke run, which times nothing."""
+    timer, peer = clock(row.framework, machine.device), row.peer
     prepared = _prepare(row, implementation, machine, one=benchmark.disabled)
     turns = itertools.cycle(prepared)
 
@@ -46,9 +62,9 @@ def test_speed(row: Row, device: str, machine: Machine, table: Table, benchmark)
     benchmark.group = row.contest
     benchmark.pedantic(call, rounds=repeats_within(SECONDS, seconds, ROUNDS), warmup_rounds=len(prepared) > 1)
     if benchmark.disabled:
-        return
+        return None
     wall = benchmark.stats.stats.median
-    measured = Measurement(
+    return Measurement(
         row,
         wall,
         timer.device_time(prepared, wall),
@@ -58,7 +74,6 @@ def test_speed(row: Row, device: str, machine: Machine, table: Table, benchmark)
         memory=timer.peak_memory(prepared[0]),
         versions=implementation.framework.versions(),
     )
-    benchmark.extra_info |= table.add(measured)
 
 
 def _prepare(row: Row, implementation: Implementation, machine: Machine, one: bool) -> Calls:

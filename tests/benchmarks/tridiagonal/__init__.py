@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 from hypothesis import strategies as st
 
-from properties.kernel import Case, Implementation
+from properties.case import Case
+from properties.implementation import Implementation
 from properties.law import Law
 from properties.laws.long_chains import long_chain_gradients, long_chain_values
 from properties.systems.tridiagonal import BROADENINGS, KINDS, SCALES, STRUCTURE_PAIRS, Bucket, fill_case
