@@ -56,16 +56,16 @@ def _clip_in_place(gradients: list[Tensor], max_norm: float, group: dist.Process
         )
         _write(gradients, clipped)
         return report
+    dtype = widest(gradients)
     if on_triton(gradients[0].device):
         norm, factor, nans, infs = importlib.import_module("impl.torch.cuda.clipping").clip_in_place(
-            max_norm, gradients
+            max_norm, gradients, dtype
         )
     elif gradients[0].device.type == "cpu":
         norm, factor, nans, infs = _on_cpu(gradients, max_norm)
     else:
         *clipped, norm, factor, nans, infs = sanitized_and_clipped(max_norm, gradients)
         _write(gradients, clipped)
-    dtype = widest(gradients)
     return {"factor": factor.to(dtype), "infs": infs, "nans": nans, "norm": norm.to(dtype)}
 
 
@@ -86,21 +86,28 @@ def _on_cpu(gradients: list[Tensor], max_norm: float) -> tuple[Tensor, ...]:
         return size * scale, torch.ones_like(size), nans, infs
     ratio, inverse = max_norm / size, 1 / scale
     factor = float(ratio * inverse)
-    for piece in pieces:
-        if factor > ORDINARY:
-            piece.mul_(factor)
-        else:
+    last_first = pieces[::-1]  # these may still lie in the cache
+    if factor > ORDINARY:
+        # A tensor is the faster factor, but it is rounded to the precision of what it multiplies.
+        torch._foreach_mul_(last_first, ratio * inverse if _of_full_precision(pieces) else factor)
+    else:
+        for piece in last_first:
             piece.copy_(times(piece, ratio, inverse))
     return size * scale, ratio * inverse, nans, infs
 
 
 def _measured_quickly(pieces: list[Tensor]) -> tuple[Tensor, Tensor]:
     """`measured`, with the pieces' norms in their own precision where no square that counts leaves its range."""
-    if all(piece.dtype in (torch.float32, torch.float64) for piece in pieces):
-        norms = torch.stack([torch.linalg.vector_norm(piece).double() for piece in pieces])
+    if _of_full_precision(pieces):
+        kinds = [[piece for piece in pieces if piece.dtype == kind] for kind in dict.fromkeys(p.dtype for p in pieces)]
+        norms = torch.cat([torch.stack(torch._foreach_norm(kind)).double() for kind in kinds])
         if SMALLEST < float(norms.max()) < LARGEST:
             return torch.linalg.vector_norm(norms), torch.ones((), dtype=torch.float64)
     return measured(pieces)
+
+
+def _of_full_precision(pieces: list[Tensor]) -> bool:
+    return {piece.dtype for piece in pieces} <= {torch.float32, torch.float64}
 
 
 def _pieces(gradient: Tensor) -> tuple[Tensor, ...]:

@@ -110,7 +110,7 @@ from impl.torch.cuda import clipping as fast
 from properties.comparison import compare
 from reference import clipping as reference
 from reference.numbers import ARITHMETICS, gauge
-fast.TILE, fast.PROGRAMS = 16, 4
+fast.TILE, fast.PROGRAMS, fast.SHARES = 16, 4, 4
 random = np.random.default_rng(0)
 for dtype in ("float32", "float64"):
     pair = {"float32": torch.complex64, "float64": torch.complex128}[dtype]
@@ -129,7 +129,7 @@ for dtype in ("float32", "float64"):
         *clipped, norm, factor, nans, infs = fast.sanitized_and_clipped(max_norm, tensors)
         found = [x.numpy() for x in (*clipped, factor, infs, nans, norm)]
         compare("triton", [f.astype(e.value.dtype) for f, e in zip(found, expected)], expected)
-        fast.clip_in_place(max_norm, tensors)
+        fast.clip_in_place(max_norm, tensors, torch.float64)
         assert all(torch.equal(own, new) for own, new in zip(tensors, clipped))
 """
 
