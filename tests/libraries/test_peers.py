@@ -2,8 +2,6 @@
 
 from typing import NamedTuple
 
-import pytest
-
 from properties.judge import judge_all
 from properties.law import MATHEMATICS
 from properties.profiles import PROFILES
