@@ -1,4 +1,4 @@
-"""No time is reported for a wrong kernel: the gate in front of the clock."""
+"""No time is reported for a kernel that is wrong on inputs like the timed ones: the gate in front of the clock."""
 
 import functools
 from dataclasses import replace
