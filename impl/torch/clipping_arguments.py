@@ -10,13 +10,14 @@ def check_set(gradients: Sequence[Tensor], name: str = "gradients") -> None:
     """Raises TypeError unless this is a list or tuple of floating or complex tensors, ValueError for mixed devices."""
     if not isinstance(gradients, list | tuple):
         raise TypeError(f"{name}: expected a list of tensors, got {type(gradients).__name__}")
+    device = getattr(gradients[0], "device", None) if gradients else None
     for place, gradient in enumerate(gradients):
         if not isinstance(gradient, Tensor):
             raise TypeError(f"{name}[{place}]: expected a torch.Tensor, got {type(gradient).__name__}")
         if not (gradient.is_floating_point() or gradient.is_complex()):
             raise TypeError(f"{name}[{place}]: expected a floating or complex dtype, got {gradient.dtype}")
-        if gradient.device != gradients[0].device:
-            raise ValueError(f"{name}[{place}]: expected the device {gradients[0].device}, got {gradient.device}")
+        if gradient.device != device:
+            raise ValueError(f"{name}[{place}]: expected the device {device}, got {gradient.device}")
 
 
 def check_bound(name: str, bound: float) -> None:

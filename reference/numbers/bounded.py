@@ -235,19 +235,20 @@ def settle(value: np.ndarray, coherent: Any, fresh: Any, rounding: Any, model: M
     value = np.asarray(value)
     magnitude = np.abs(value)
     threshold = 2 * model.arithmetic.tiny
-    rounding = rounding + np.where(
-        magnitude * model.arithmetic.elementwise < threshold, np.minimum(magnitude, threshold), 0.0
-    )
+    small = magnitude * model.arithmetic.elementwise < threshold
+    if small.any():
+        rounding = rounding + np.where(small, np.minimum(magnitude, threshold), 0.0)
     if model.statistical:
         fresh = np.hypot(fresh, rounding)
     else:
         coherent, fresh = coherent + fresh + rounding, 0.0
-    lost = ~(magnitude <= model.arithmetic.huge) & ~np.isneginf(value.real)
+    lost = ~(magnitude <= model.arithmetic.huge) & (value.real != -np.inf)
     unknown = np.isnan(fresh)
     coherent = np.where(lost | np.isnan(coherent) | unknown, np.inf, coherent)
-    return Bounded(value, coherent, np.broadcast_to(np.where(unknown, 0.0, fresh), value.shape), model)
+    fresh = np.where(unknown, 0.0, fresh)
+    return Bounded(value, coherent, fresh if fresh.shape == value.shape else np.broadcast_to(fresh, value.shape), model)
 
 
-def carried(factor: Any, error: np.ndarray) -> np.ndarray:
+def carried(factor: Any, error: np.ndarray) -> Any:
     """factor·error, where no error stays none even if the factor is infinite or undefined."""
-    return np.where(error == 0, 0.0, factor * error)
+    return np.where(error == 0, 0.0, factor * error) if error.any() else 0.0

@@ -1,5 +1,6 @@
 """Rounding rules of elementwise functions: slopes times inherited errors, and some units of roundoff of their own."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -33,17 +34,18 @@ def smooth(function: np.ufunc, *operands: Any) -> Bounded:
     rounding = _roundings(name, x, slopes, value) * model.arithmetic.elementwise
     rounding = rounding * (1 + model.deviations * (coherent + fresh) / np.where(value == 0, np.inf, np.abs(value)))
     rounding = np.where(_is_exact(name, x), 0.0, rounding)
-    masked = np.isneginf(value.real) & np.any(
-        [
-            np.isneginf(part) & (operand.error == 0)
-            for part, operand in zip(np.broadcast_arrays(*(v.real for v in values)), x, strict=True)
-        ],
-        axis=0,
-    )
     result = settle(value, coherent, fresh, rounding, model)
-    if masked.any():  # −∞, the exact mask
+    lowest = value.real == -np.inf
+    if lowest.any():
+        masked = lowest & _is_mask(x)
         result.coherent, result.fresh = (np.where(masked, 0.0, error) for error in (result.coherent, result.fresh))
     return result
+
+
+def _is_mask(x: list[Bounded]) -> Any:
+    """−∞ without error in an operand, the exact mask."""
+    parts = np.broadcast_arrays(*(operand.value.real for operand in x))
+    return np.any([(part == -np.inf) & (operand.error == 0) for part, operand in zip(parts, x, strict=True)], axis=0)
 
 
 def _inherit(x: list[Bounded], slopes: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Array, Array]:
@@ -78,12 +80,22 @@ def _roundings(name: str, x: list[Bounded], slopes: tuple[Any, ...], value: Arra
 def _is_exact(name: str, x: list[Bounded]) -> Any:
     """Sums with an exact zero and products with exact zeros and powers of two do not round."""
     if name in ("add", "subtract"):
-        return ((x[0].value == 0) & (x[0].error == 0)) | ((x[1].value == 0) & (x[1].error == 0))
+        return _exactly(_is_zero, x[0]) | _exactly(_is_zero, x[1])
     if name == "multiply":
-        return (_is_scale(x[0].value) & (x[0].error == 0)) | (_is_scale(x[1].value) & (x[1].error == 0))
+        return _exactly(_is_scale, x[0]) | _exactly(_is_scale, x[1])
     if name == "divide":
-        return _is_scale(x[1].value) & (x[1].error == 0) & (x[1].value != 0)
+        return _exactly(_is_scale, x[1]) & (x[1].value != 0)
     return False
+
+
+def _exactly(property_of: Callable[[Array], Array], x: Bounded) -> Any:
+    """Where x is without error and has that property."""
+    exact = x.error == 0
+    return exact & property_of(x.value) if exact.any() else exact
+
+
+def _is_zero(value: Array) -> Array:
+    return value == 0
 
 
 def _is_scale(value: Array) -> Array:

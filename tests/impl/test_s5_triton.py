@@ -14,7 +14,7 @@ import impl.torch.s5
 from impl.torch.cuda import s5 as fast
 from impl.triton import s5 as kernels
 from properties.catalogue import shipped
-from properties.kernel import Case
+from properties.case import Case
 from properties.laws.universal import gradients_agree, values_agree
 from properties.systems.s5 import KERNELS
 

@@ -15,7 +15,7 @@ import impl.torch.tridiagonal as face
 from impl.torch.cuda import tridiagonal as fast
 from impl.triton.tridiagonal_tiles import Plan
 from properties.catalogue import shipped
-from properties.kernel import Case
+from properties.case import Case
 from properties.laws.universal import gradients_agree, values_agree
 from properties.representable import representable
 from properties.systems.tridiagonal import KERNELS
