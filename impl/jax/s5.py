@@ -4,20 +4,22 @@ x_t = Λ̄ x_{t−1} + B̄ u_t, and y_t = 2 Re(C x_t) + D u_t where one state of
 y_t = C x_t + D u_t for a full set in the concatenated layout [λ; λ̄] ("full"). P states, H channels, T times. Products
 of matrices keep the precision of the data on every device. Every function takes float32 or float64 and their complex
 partners, one precision a call, and raises `TypeError` for other types and `ValueError` for shapes and options that do
-not fit, naming the argument.
+not fit, naming the argument. Beside single precision, u, D and Δ may be float16 or bfloat16: states stay in single
+precision, and y comes in the type of u.
 Source: Smith, Warrington, Linderman, Simplified State Space Layers for Sequence Modeling, 2023.
 """
 
 import math
 
 import jax.numpy as jnp
-from jax import Array, lax
+from jax import Array
 
 from impl.jax.chunked.s5 import recurrence
-from impl.jax.s5_arguments import alike, at_rest, check_reading, check_scan, check_set, joined, require
+from impl.jax.s5_arguments import HALVES, alike, at_rest, check_reading, check_scan, check_set, joined, require
 from impl.jax.s5_discretization import discretize
 from impl.jax.s5_losses import conjugate_symmetry_penalty, imaginary_penalty, training_loss
 from impl.jax.s5_reports import gradient_flow, hippo_n, statistics
+from impl.jax.s5_response import driven, kept_on_chip, product, read_out, response
 
 __all__ = [
     "apply",
@@ -71,10 +73,18 @@ def apply(
     check_reading(input_matrix, output_matrix, feedthrough, u, pairs)
     require("u", u.ndim > 1, f"(…, T, {u.shape[-1]})", u)
     decay, discrete = discretize(eigenvalues, input_matrix, step, method=method)
-    states = scan(decay, _driven(discrete, u), initial)
+    batch = joined("initial", u.shape[:-2], initial.shape[:-1])
+    filled = 0 not in (*batch, *u.shape, *decay.shape)
+    if pairs == "half" and filled and kept_on_chip(decay, discrete, output_matrix, u):
+        flat = jnp.broadcast_to(u, (*batch, *u.shape[-2:])).reshape(-1, *u.shape[-2:])
+        start = jnp.broadcast_to(initial.astype(decay.dtype), (*batch, *decay.shape)).reshape(-1, *decay.shape)
+        y, final = response(decay, discrete, output_matrix, feedthrough, flat, start)
+        return y.reshape(*batch, *u.shape[-2:]), final.reshape(*batch, *decay.shape)
+    inside = u.astype(jnp.finfo(decay.dtype).dtype)
+    states = scan(decay, driven(discrete, inside), initial)
     at_end = (*states.shape[:-2], states.shape[-1])
     final = states[..., -1, :] if u.shape[-2] else jnp.broadcast_to(initial.astype(states.dtype), at_end)
-    return _read_out(output_matrix, states, pairs) + feedthrough * u, final
+    return _stored(_read_out(output_matrix, states, pairs) + _single(feedthrough) * inside, u), final
 
 
 def step(
@@ -93,22 +103,23 @@ def step(
     check_reading(input_matrix, output_matrix, feedthrough, u, pairs)
     require("state", state.shape[-1:] == decay.shape, f"(…, {decay.shape[0]})", state)
     joined("state", u.shape[:-1], state.shape[:-1])
-    following = decay * state + _driven(input_matrix, u)
-    return _read_out(output_matrix, following, pairs) + feedthrough * u, following
-
-
-def _product(x: Array, matrix: Array) -> Array:
-    """x matrixᵀ in full precision: on a GPU the default would round single to 11 bits."""
-    return jnp.matmul(x, matrix.T, precision=lax.Precision.HIGHEST)
-
-
-def _driven(discrete: Array, u: Array) -> Array:
-    """B̄ u as two real products."""
-    return lax.complex(_product(u, discrete.real), _product(u, discrete.imag))
+    inside = u.astype(jnp.finfo(decay.dtype).dtype)
+    following = decay * state + driven(input_matrix, inside)
+    return _stored(_read_out(output_matrix, following, pairs) + _single(feedthrough) * inside, u), following
 
 
 def _read_out(output_matrix: Array, states: Array, pairs: str) -> Array:
-    """2 Re(C x) as two real products, or C x."""
+    """2 Re(C x), or C x."""
     if pairs == "full":
-        return _product(states, output_matrix.astype(states.dtype))
-    return _product(states.real, 2 * output_matrix.real) - _product(states.imag, 2 * output_matrix.imag)
+        return product(states, output_matrix.astype(states.dtype))
+    return read_out(output_matrix, states)
+
+
+def _single(x: Array) -> Array:
+    """x, in single precision if it is a half."""
+    return x.astype(jnp.float32) if x.dtype in HALVES else x
+
+
+def _stored(y: Array, u: Array) -> Array:
+    """A real y in the type of u."""
+    return y if jnp.iscomplexobj(y) else y.astype(u.dtype)

@@ -12,12 +12,18 @@ def at_rest(name: str, like: Array, initial: Array | None) -> Array:
     return jnp.zeros(like.shape[-1:], like.dtype)
 
 
+HALVES = (jnp.float16, jnp.bfloat16)
+IN_HALF = ("step", "feedthrough", "u")  # may come in half precision beside arrays in single
+
+
 def alike(**arrays: Array) -> tuple[Array, ...]:
-    """The arrays, all of one precision; `step`, `u` and `target` are real."""
+    """The arrays, all of one precision; `step`, `u` and `target` are real, in half precision too beside single."""
     (expected, model), *_ = arrays.items()
     for name, array in arrays.items():
         if not (hasattr(array, "dtype") and hasattr(array, "shape")):
             raise TypeError(f"{name}: expected an array, got {type(array).__name__}")
+        if array.dtype in HALVES and name in IN_HALF and jnp.finfo(model.dtype).dtype == jnp.float32:
+            continue
         if array.dtype not in (jnp.float32, jnp.float64, jnp.complex64, jnp.complex128):
             raise TypeError(f"{name}: expected float32, float64, complex64 or complex128, got {array.dtype}")
         if jnp.finfo(array.dtype).dtype != jnp.finfo(model.dtype).dtype:

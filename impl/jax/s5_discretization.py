@@ -19,6 +19,7 @@ def discretize(eigenvalues: Array, input_matrix: Array, step: Array, *, method: 
     """
     eigenvalues, input_matrix, step = alike(eigenvalues=eigenvalues, input_matrix=input_matrix, step=step)
     check_set(eigenvalues, input_matrix, step)
+    step = step.astype(jnp.finfo(eigenvalues.dtype).dtype)
     z = eigenvalues * step
     if method == "zoh":
         decay, gain = jnp.exp(z), step * _exponential_quotient(z)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from impl.jax.s5_arguments import alike, require
+from impl.jax.s5_arguments import HALVES, alike, require
 from impl.jax.s5_discretization import discretize
 
 
@@ -40,7 +40,8 @@ def gradient_flow(gradients: Mapping[str, Array]) -> dict[str, dict[str, dict[st
     """
     found = {}
     for name, gradient in gradients.items():
-        values = np.asarray(*alike(**{f"gradients[{name!r}]": gradient}))
+        halved = getattr(gradient, "dtype", None) in HALVES
+        values = np.asarray(*alike(**{f"gradients[{name!r}]": gradient.astype(jnp.float32) if halved else gradient}))
         parts = {"real": values.real, "imaginary": values.imag} if np.iscomplexobj(values) else {"real": values}
         found[name] = {part: _flow(x.astype(np.float64)) for part, x in parts.items()}
     return found

@@ -4,7 +4,8 @@ x_t = Λ̄ x_{t−1} + B̄ u_t, and y_t = 2 Re(C x_t) + D u_t where one state of
 y_t = C x_t + D u_t for a full set in the concatenated layout [λ; λ̄] ("full"). P states, H channels, T times. Gradients
 follow PyTorch's convention ∂L/∂a + i ∂L/∂b and are real for real inputs. Every function takes float32 or float64 and
 their complex partners, one precision and one device a call, and raises `TypeError` for other types and `ValueError` for
-shapes and options that do not fit, naming the argument.
+shapes and options that do not fit, naming the argument. Beside single precision, u, D and Δ may be float16 or bfloat16:
+states stay in single precision, and y comes in the type of u.
 Source: Smith, Warrington, Linderman, Simplified State Space Layers for Sequence Modeling, 2023.
 """
 
@@ -16,7 +17,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from impl.torch.s5_arguments import at_rest, check_alike, check_reading, check_scan, check_set, joined, require
+from impl.torch.s5_arguments import HALVES, at_rest, check_alike, check_reading, check_scan, check_set, joined, require
 from impl.torch.s5_discretization import discretize
 from impl.torch.s5_losses import conjugate_symmetry_penalty, imaginary_penalty, training_loss
 from impl.torch.s5_reports import gradient_flow, hippo_n, statistics
@@ -78,9 +79,25 @@ def apply(
     check_reading(input_matrix, output_matrix, feedthrough, u, pairs)
     require("u", u.ndim > 1, f"(…, T, {u.shape[-1]})", u)
     decay, discrete = discretize(eigenvalues, input_matrix, step, method=method)
-    states = scan(decay, _driven(discrete, u), initial)
+    batch = joined("initial", u.shape[:-2], initial.shape[:-1])
+    arrays = decay, discrete, output_matrix, feedthrough
+    if pairs == "half" and 0 not in (*batch, *u.shape, *decay.shape) and _on_chip(decay, discrete, output_matrix, u):
+        flat = u.expand(*batch, *u.shape[-2:]).flatten(0, -3) if batch else u[None]
+        start = initial.to(decay.dtype).expand(*batch, *decay.shape).reshape(-1, *decay.shape)
+        y, final = _fused().apply(through_memory, *arrays, flat, start)
+        return y.unflatten(0, batch) if batch else y[0], final.unflatten(0, batch) if batch else final[0]
+    return through_memory(*arrays, u, initial, pairs)
+
+
+def through_memory(
+    decay: Tensor, discrete: Tensor, output_matrix: Tensor, feedthrough: Tensor, u: Tensor, initial: Tensor,
+    pairs: str = "half",
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """y and the last state of a discrete system, by way of an array of all states."""
+    inside = u.to(decay.dtype.to_real())
+    states = scan(decay, _driven(discrete, inside), initial)
     final = states[..., -1, :].clone() if u.shape[-2] else initial.to(states.dtype).expand(*states.shape[:-2], -1)
-    return _read_out(output_matrix, states, pairs) + feedthrough * u, final
+    return _stored(_read_out(output_matrix, states, pairs) + _single(feedthrough) * inside, u), final
 
 
 def step(
@@ -99,8 +116,9 @@ def step(
     check_reading(input_matrix, output_matrix, feedthrough, u, pairs)
     require("state", state.shape[-1:] == decay.shape, f"(…, {decay.shape[0]})", state)
     joined("state", u.shape[:-1], state.shape[:-1])
-    following = decay * state + _driven(input_matrix, u)
-    return _read_out(output_matrix, following, pairs) + feedthrough * u, following
+    inside = u.to(decay.dtype.to_real())
+    following = decay * state + _driven(input_matrix, inside)
+    return _stored(_read_out(output_matrix, following, pairs) + _single(feedthrough) * inside, u), following
 
 
 class _Recurrence(torch.autograd.Function):
@@ -165,6 +183,20 @@ def _backend(device: torch.device) -> ModuleType:
     return importlib.import_module("impl.torch.cuda.s5" if triton else "impl.torch.chunked.s5")
 
 
+def _on_chip(decay: Tensor, discrete: Tensor, output_matrix: Tensor, u: Tensor) -> bool:
+    """Whether the kernel that keeps the states on chip takes this layer.
+
+    It takes halves, too, but has not been judged with them on a GPU.
+    """
+    if u.device.type != "cuda" or u.dtype != torch.float32 or importlib.util.find_spec("triton") is None:
+        return False
+    return _fused().fits(decay, discrete, output_matrix, u)
+
+
+def _fused() -> ModuleType:
+    return importlib.import_module("impl.torch.cuda.s5_layer")
+
+
 def _delayed(x: Tensor, first: Tensor, reverse: bool) -> Tensor:
     """x_{t−1}, or x_{t+1} reversed: (B, T, P) moved by one time in the order of the recurrence, `first` moving in."""
     first = first.unsqueeze(1)
@@ -197,6 +229,16 @@ def _read_out(output_matrix: Tensor, states: Tensor, pairs: str) -> Tensor:
         return states @ output_matrix.to(states.dtype).mT
     parts = torch.stack([2 * output_matrix.real, -2 * _imaginary(output_matrix)], -1)
     return torch.view_as_real(states.resolve_conj()).flatten(-2) @ parts.flatten(1).mT
+
+
+def _single(x: Tensor) -> Tensor:
+    """x, in single precision if it is a half."""
+    return x.float() if x.dtype in HALVES else x
+
+
+def _stored(y: Tensor, u: Tensor) -> Tensor:
+    """A real y in the type of u."""
+    return y if y.is_complex() else y.to(u.dtype)
 
 
 def _imaginary(x: Tensor) -> Tensor:

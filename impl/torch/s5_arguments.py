@@ -10,20 +10,32 @@ def at_rest(drive: Tensor, initial: Tensor | None) -> Tensor:
     return drive.new_zeros(drive.shape[-1:])
 
 
+HALVES = (torch.float16, torch.bfloat16)
+IN_HALF = ("step", "feedthrough", "u")  # may come in half precision beside arrays in single
+
+
 def check_alike(**arrays: Tensor) -> None:
-    """Tensors, of one precision and on one device; `step`, `feedthrough` and `u` real."""
+    """Tensors, of one precision and on one device; `step`, `feedthrough` and `u` real, in halves too beside single."""
     (expected, model), *_ = arrays.items()
     for name, array in arrays.items():
         if not isinstance(array, Tensor):
             raise TypeError(f"{name}: expected a torch.Tensor, got {type(array).__name__}")
+        if array.device != model.device:
+            raise ValueError(f"{name}: expected the device of {expected} ({model.device}), got {array.device}")
+        if array.dtype in HALVES and name in IN_HALF and model.dtype.to_real() == torch.float32:
+            continue
         if array.dtype not in (torch.float32, torch.float64, torch.complex64, torch.complex128):
             raise TypeError(f"{name}: expected float32, float64, complex64 or complex128, got {array.dtype}")
         if array.dtype.to_real() != model.dtype.to_real():
             raise TypeError(f"{name}: expected the precision of {expected} ({model.dtype}), got {array.dtype}")
-        if array.device != model.device:
-            raise ValueError(f"{name}: expected the device of {expected} ({model.device}), got {array.device}")
         if name in ("step", "u", "target") and array.is_complex():
             raise TypeError(f"{name}: expected a real tensor, got {array.dtype}")
+
+
+def check_gradient(name: str, gradient: Tensor) -> None:
+    """One of any of the precisions."""
+    halved = isinstance(gradient, Tensor) and gradient.dtype in HALVES
+    check_alike(**{name: gradient.float() if halved else gradient})
 
 
 def require(name: str, holds: bool, expected: str, array: Tensor) -> None:

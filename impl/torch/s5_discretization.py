@@ -1,7 +1,5 @@
 """From a continuous diagonal system x' = Λ x + B u to the steps of a recurrence."""
 
-import math
-
 import torch
 from torch import Tensor
 
@@ -21,6 +19,7 @@ def discretize(
     """
     check_alike(eigenvalues=eigenvalues, input_matrix=input_matrix, step=step)
     check_set(eigenvalues, input_matrix, step)
+    step = step.to(eigenvalues.dtype.to_real())
     z = eigenvalues * step
     if method == "zoh":
         decay, gain = torch.exp(z), step * _exponential_quotient(z)
@@ -36,8 +35,9 @@ def _exponential_quotient(z: Tensor) -> Tensor:
     """(e^z − 1)/z, 1 at z = 0. In the unit disc its series Σ z^k/(k + 1)!, so that no derivative cancels either."""
     inside = z.detach().abs() <= 1
     near, far = torch.where(inside, z, 0), torch.where(inside, 1, z)
-    terms = [1 / math.factorial(k + 1) for k in range(SERIES_TERMS)]
-    series = torch.tensor(terms, dtype=z.dtype.to_real(), device=z.device)
+    # Made where they are used: a copy from the host would wait for the device.
+    factorials = torch.arange(1, SERIES_TERMS + 1, dtype=torch.float64, device=z.device).cumprod(0)
+    series = factorials.reciprocal().to(z.dtype.to_real())
     power = near.unsqueeze(-1)
     while series.shape[-1] > 1:
         series = series[..., 0::2] + power * series[..., 1::2]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from impl.torch.s5_arguments import check_alike, require
+from impl.torch.s5_arguments import check_alike, check_gradient, require
 from impl.torch.s5_discretization import discretize
 
 
@@ -38,7 +38,7 @@ def gradient_flow(gradients: Mapping[str, Tensor]) -> dict[str, dict[str, dict[s
     """
     found = {}
     for name, gradient in gradients.items():
-        check_alike(**{f"gradients[{name!r}]": gradient})
+        check_gradient(f"gradients[{name!r}]", gradient)
         parts = {"real": gradient.real, "imaginary": gradient.imag} if gradient.is_complex() else {"real": gradient}
         found[name] = {part: _flow(values.detach()) for part, values in parts.items()}
     return found

@@ -146,6 +146,7 @@ KERNELS = (
         empty=_empty(
             *SMALL_LAYER, no_time={"times": 0}, no_state={"states": 0}, no_batch={"batch": (0,), "initial": ()}
         ),
+        dtypes=("float32", "float64", "bfloat16"),
         variants=SINGLE_STATES,
         peers=(Peer("s5-pytorch", "torch", "impl.libraries.s5:s5_pytorch", requires="s5"),),
         arguments=LAYER,

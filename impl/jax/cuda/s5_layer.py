@@ -1,0 +1,117 @@
+"""A whole S5 layer on CUDA through jax-triton, its states on chip in the forward pass and in the gradient.
+
+Complex arrays travel as pairs (re, im), which XLA splits and joins.
+"""
+
+import jax
+import jax.numpy as jnp
+import jax_triton
+from jax import Array
+
+from impl.triton import s5_layer as kernels
+
+__all__ = ["gradients", "layer"]
+
+
+def layer(
+    decay: Array, discrete: Array, output_matrix: Array, feedthrough: Array, u: Array, initial: Array
+) -> tuple[Array, Array]:
+    """y = 2 Re(C x) + D u (B, T, H) in the dtype of u, and the last state (B, P), of x_t = λ x_{t−1} + B̄ u_t.
+
+    λ (P), B̄ (P, H), C (H, P) complex64, D (H) real, u (B, T, H), x_{−1} (B, P) complex64; nothing is empty.
+    """
+    return _forward(decay, discrete, output_matrix, feedthrough, u, initial)[:2]
+
+
+def gradients(
+    decay: Array, discrete: Array, output_matrix: Array, feedthrough: Array, u: Array, initial: Array,
+    by_y: Array, by_final: Array,
+) -> tuple[Array, ...]:  # fmt: skip
+    """Those of all arrays, bilinear as everywhere in JAX. The states are found anew."""
+    *_, carries = _forward(decay, discrete, output_matrix, feedthrough, u, initial)
+    driving, reading = _driving(discrete), _reading(output_matrix)
+    returning, end = _table(reading.transpose(1, 2, 0)), jnp.conj(by_final)
+    by_u, first, adjoints = _response(
+        by_y, returning, decay, _table(driving.transpose(2, 0, 1)), feedthrough, end, True
+    )
+    rows, times, channels = u.shape
+    states, tiles = decay.size, carries.shape[0]
+    plan = kernels.plan(channels, states, gradient=True)
+    shares = plan.shares(tiles * rows, states)
+    on_matrices, on_decay, on_through = jax_triton.triton_call(
+        u, by_y, _table(driving), _pairs(decay), returning, _pairs(end), carries, adjoints,
+        times, rows, tiles, shares, channels, states,
+        kernel=kernels.correlations, grid=shares * plan.blocks(states),
+        out_shape=[_single(shares, 2, channels, states, 2), _single(shares, states, 2), _single(shares, channels)],
+        EXACT=u.dtype != jnp.float32, **_options(plan),
+    )  # fmt: skip
+    with_u, with_y = _joined(on_matrices.sum(0))
+    return (
+        jnp.conj(_joined(on_decay.sum(0))),
+        jnp.conj(with_u).T,
+        2 * with_y,
+        on_through.sum(0).astype(feedthrough.dtype),
+        by_u,
+        jnp.conj(first) * decay,
+    )
+
+
+def _forward(decay, discrete, output_matrix, feedthrough, u, initial) -> tuple[Array, Array, Array]:
+    into, out_of = _table(_driving(discrete)), _table(_reading(output_matrix))
+    y, final, carries = _response(u, into, decay, out_of, feedthrough, decay * initial, False)
+    return y, final, carries.at[0].set(_pairs(initial))
+
+
+def _response(sequence, into, decay, out_of, through, start, reverse: bool) -> tuple[Array, Array, Array]:
+    """The response to a sequence, the last position's state, and those that enter the tiles, (tiles, B, P, 2)."""
+    rows, times, channels = sequence.shape
+    states = decay.size
+    plan = kernels.plan(channels, states, gradient=False)
+    tiles = plan.tiles(times)
+    slots = jax.ShapeDtypeStruct((plan.slots(times, rows * states),), jnp.int32)
+    result = jax.ShapeDtypeStruct(sequence.shape, sequence.dtype)
+    _, result, carries, final = jax_triton.triton_call(
+        sequence, into, _pairs(decay), out_of, through, _pairs(start), times, rows, tiles, channels, states,
+        kernel=kernels.response, grid=tiles * rows, zeroed_outputs=(0,),
+        out_shape=[slots, result, _single(tiles, rows, states, 2), _single(rows, states, 2)],
+        REVERSE=reverse, EXACT=sequence.dtype != jnp.float32, **_options(plan),
+    )  # fmt: skip
+    return result, _joined(final), carries
+
+
+def _options(plan: kernels.Plan) -> dict:
+    """jax-triton hands on no bound on registers."""
+    return {name: value for name, value in plan._asdict().items() if name != "maxnreg"}
+
+
+def _single(*shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, jnp.float32)
+
+
+def _pairs(x: Array) -> Array:
+    return jnp.stack([x.real, x.imag], -1)
+
+
+def _joined(x: Array) -> Array:
+    return jax.lax.complex(x[..., 0], x[..., 1])
+
+
+def _driving(discrete: Array) -> Array:
+    """B̄ as (P, re and im, H)."""
+    return jnp.stack([discrete.real, discrete.imag], 1)
+
+
+def _reading(output_matrix: Array) -> Array:
+    """What reads the parts of the states, (H, P, re and im): 2 Re(C x) = 2 Re C Re x − 2 Im C Im x."""
+    return jnp.stack([2 * output_matrix.real, -2 * output_matrix.imag], -1)
+
+
+def _table(matrix: Array) -> Array:
+    """Two planes of 11 bits each, as the tensor cores multiply them, that add up to the matrix."""
+    high = _rounded(matrix)
+    return jnp.stack([high, _rounded(matrix - high)])
+
+
+def _rounded(x: Array) -> Array:
+    bits = (jax.lax.bitcast_convert_type(x, jnp.int32) + 0x1000) & -0x2000
+    return jax.lax.bitcast_convert_type(bits, jnp.float32)
