@@ -41,6 +41,17 @@ def optax_clip_by_global_norm(gradients, *, max_norm):
     return clipped, optax.global_norm(gradients)
 
 
+def optax_adaptive_grad_clip(gradient, *, max_norm):
+    """It clips each unit to a share of the norm of its parameters: here to all of it, one unit of parameters of norm 1."""
+    import jax.numpy as jnp
+    import optax
+
+    unit = gradient.reshape(-1)
+    parameters = jnp.zeros_like(unit).at[:1].set(1)
+    clipped, _ = optax.adaptive_grad_clip(max_norm).update(unit, optax.EmptyState(), parameters)
+    return clipped.reshape(gradient.shape), optax.global_norm(unit)
+
+
 def optax_zero_nans(gradients):
     """It tells which arrays held a NaN; the elements that it changed are counted here."""
     import jax.numpy as jnp

@@ -108,6 +108,7 @@ KERNELS = (
             BadInput("max_norm", "a negative max_norm", lambda case: (case.inputs, {"max_norm": -1.0})),
         ),
         empty=_empty_array,
+        peers=(_peer("optax.adaptive_grad_clip", "jax", "optax_adaptive_grad_clip", requires="optax"),),
         arguments=("gradient",),
     ),
     Kernel(

@@ -34,6 +34,7 @@ FINDINGS = {
     ("clipping.clip_by_global_norm", "optax.clip_by_global_norm"): Finding(
         frozenset({"bad input refused"}), sound=False
     ),
+    ("clipping.clip_by_norm", "optax.adaptive_grad_clip"): OVERFLOWS,
     ("clipping.global_norm", "optax.global_norm"): UNSOUND,
     # 1e-6 beside the norm clips what lies just inside.
     ("clipping.clip_by_global_norm", "torch clip_grad_norm_"): UNSOUND,
