@@ -42,7 +42,7 @@ def optax_clip_by_global_norm(gradients, *, max_norm):
 
 
 def optax_adaptive_grad_clip(gradient, *, max_norm):
-    """It clips each unit to a share of the norm of its parameters: here to all of it, one unit of parameters of norm 1."""
+    """It clips units to a share of the norm of their parameters: here one unit, of parameters of norm 1."""
     import jax.numpy as jnp
     import optax
 
