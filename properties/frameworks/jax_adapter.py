@@ -26,6 +26,7 @@ if not jax.config.values.get("jax_compilation_cache_dir"):
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 _COMPLEX = {"float64": jnp.complex128}  # single precision beside halves: there are no complex halves
+MOST_PROGRAMS = 400  # each maps some sixty pieces of memory, of which Linux grants 65,530 to a process
 _COMPILE_EVENT = "/jax/core/compile/backend_compile_duration"
 
 
@@ -33,7 +34,7 @@ class JaxAdapter:
     name = "jax"
 
     def __init__(self) -> None:
-        self._compilations = 0
+        self._compilations = self._let_go = 0
         jax.monitoring.register_event_duration_secs_listener(self._listen)
 
     def versions(self) -> dict[str, str]:
@@ -46,7 +47,13 @@ class JaxAdapter:
         return ("cpu", "cuda") if any(d.platform in ("gpu", "cuda") for d in jax.devices()) else ("cpu",)
 
     def working(self, double: bool) -> AbstractContextManager:
-        """`jax_enable_x64` is off for most who work in single precision, and constants are then single, too."""
+        """`jax_enable_x64` is off for most who work in single precision, and constants are then single, too.
+
+        Between two pieces of work is the time to let go of compiled programs before they are too many.
+        """
+        if self._compilations - self._let_go > MOST_PROGRAMS:
+            jax.clear_caches()
+            self._let_go = self._compilations
         return jax.enable_x64(double)
 
     def array(self, value: np.ndarray, dtype: str, device: str) -> jax.Array:

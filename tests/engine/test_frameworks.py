@@ -111,3 +111,14 @@ def test_a_function_that_cannot_be_called_is_not_one_without_forward_mode():
 
     with pytest.raises(TypeError, match="incompatible shapes"):
         jax.jvp(misshapen, (x,), (x,), {})
+
+
+def test_compiled_programs_are_let_go_before_they_are_too_many(monkeypatch):
+    jax = load_framework("jax", "cpu")
+    let_go = []
+    monkeypatch.setattr("jax.clear_caches", lambda: let_go.append(jax.compilations()))
+    monkeypatch.setattr("properties.frameworks.jax_adapter.MOST_PROGRAMS", jax.compilations() - jax._let_go + 1)
+    for length in range(40, 44):
+        with jax.working(double=True):
+            jax.call(lambda x: x + 1, arrays(jax, np.ones(length)), {})
+    assert len(let_go) >= 1
