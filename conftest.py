@@ -1,5 +1,6 @@
 """What is tested (kernels, implementation, frameworks, device, dtype) and how hard (profile)."""
 
+import sys
 from collections.abc import Iterator, Sequence
 
 import pytest
@@ -44,6 +45,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     settings.load_profile(config.getoption("--profile"))
+
+
+def pytest_runtest_teardown() -> None:
+    """Tests that compile without the judge count, too."""
+    if adapter := sys.modules.get("properties.frameworks.jax_adapter"):
+        adapter.ADAPTER.let_go()
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:

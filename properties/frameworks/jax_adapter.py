@@ -47,14 +47,15 @@ class JaxAdapter:
         return ("cpu", "cuda") if any(d.platform in ("gpu", "cuda") for d in jax.devices()) else ("cpu",)
 
     def working(self, double: bool) -> AbstractContextManager:
-        """`jax_enable_x64` is off for most who work in single precision, and constants are then single, too.
+        """`jax_enable_x64` is off for most who work in single precision, and constants are then single, too."""
+        self.let_go()
+        return jax.enable_x64(double)
 
-        Between two pieces of work is the time to let go of compiled programs before they are too many.
-        """
+    def let_go(self) -> None:
+        """Between two pieces of work: forget compiled programs before they are too many."""
         if self._compilations - self._let_go > MOST_PROGRAMS:
             jax.clear_caches()
             self._let_go = self._compilations
-        return jax.enable_x64(double)
 
     def array(self, value: np.ndarray, dtype: str, device: str) -> jax.Array:
         value = np.asarray(value)
