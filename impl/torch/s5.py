@@ -37,7 +37,7 @@ __all__ = [
 
 BLOCK = 2**16  # states whose products are summed at a time: half a MiB of single precision
 
-# The kernel that keeps states on chip agrees in Triton's interpreter; the laws have not judged it on a GPU as it stands.
+# The kernel that keeps states on chip agrees in the interpreter; the laws have not judged it on a GPU as it stands.
 JUDGED_ON_CUDA = False
 
 
