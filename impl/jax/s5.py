@@ -72,14 +72,16 @@ def apply(
     check_set(eigenvalues, input_matrix, step)
     check_reading(input_matrix, output_matrix, feedthrough, u, pairs)
     require("u", u.ndim > 1, f"(…, T, {u.shape[-1]})", u)
+    require("initial", initial.shape[-1:] == eigenvalues.shape, f"(…, {eigenvalues.shape[0]})", initial)
     decay, discrete = discretize(eigenvalues, input_matrix, step, method=method)
     batch = joined("initial", u.shape[:-2], initial.shape[:-1])
     filled = 0 not in (*batch, *u.shape, *decay.shape)
     if pairs == "half" and filled and kept_on_chip(decay, discrete, output_matrix, u):
-        flat = jnp.broadcast_to(u, (*batch, *u.shape[-2:])).reshape(-1, *u.shape[-2:])
+        inside = u if u.shape[:-2] == batch else _single(u)  # gradients of several rows add up in single precision
+        flat = jnp.broadcast_to(inside, (*batch, *u.shape[-2:])).reshape(-1, *u.shape[-2:])
         start = jnp.broadcast_to(initial.astype(decay.dtype), (*batch, *decay.shape)).reshape(-1, *decay.shape)
         y, final = response(decay, discrete, output_matrix, feedthrough, flat, start)
-        return y.reshape(*batch, *u.shape[-2:]), final.reshape(*batch, *decay.shape)
+        return _stored(y, u).reshape(*batch, *u.shape[-2:]), final.reshape(*batch, *decay.shape)
     inside = u.astype(jnp.finfo(decay.dtype).dtype)
     states = scan(decay, driven(discrete, inside), initial)
     at_end = (*states.shape[:-2], states.shape[-1])

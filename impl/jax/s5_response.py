@@ -17,14 +17,12 @@ from impl.jax.chunked.s5 import recurrence
 
 ARRAYS = 6
 WIDEST = 128  # channels that a kernel holds on chip
-# Its kernel is PyTorch's, and agrees in Triton's interpreter; on a GPU it has not been judged from here.
-JUDGED_ON_CUDA = False
 
 
 def kept_on_chip(decay: Array, discrete: Array, output_matrix: Array, u: Array) -> bool:
     """Whether a GPU is at hand, and its kernel takes this layer."""
     single = all(x.dtype == jnp.complex64 for x in (decay, discrete, output_matrix))
-    here = JUDGED_ON_CUDA and jax.default_backend() == "gpu" and importlib.util.find_spec("jax_triton") is not None
+    here = jax.default_backend() == "gpu" and importlib.util.find_spec("jax_triton") is not None
     return here and single and u.shape[-1] <= WIDEST
 
 

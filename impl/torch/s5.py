@@ -37,9 +37,6 @@ __all__ = [
 
 BLOCK = 2**16  # states whose products are summed at a time: half a MiB of single precision
 
-# The kernel that keeps states on chip agrees in the interpreter; the laws have not judged it on a GPU as it stands.
-JUDGED_ON_CUDA = False
-
 
 def scan(decay: Tensor, drive: Tensor, initial: Tensor | None = None) -> Tensor:
     """States of x_t = decay_t x_{t−1} + drive_t from x_{−1} = initial.
@@ -81,13 +78,16 @@ def apply(
     check_set(eigenvalues, input_matrix, step)
     check_reading(input_matrix, output_matrix, feedthrough, u, pairs)
     require("u", u.ndim > 1, f"(…, T, {u.shape[-1]})", u)
+    require("initial", initial.shape[-1:] == eigenvalues.shape, f"(…, {eigenvalues.shape[0]})", initial)
     decay, discrete = discretize(eigenvalues, input_matrix, step, method=method)
     batch = joined("initial", u.shape[:-2], initial.shape[:-1])
     arrays = decay, discrete, output_matrix, feedthrough
     if pairs == "half" and 0 not in (*batch, *u.shape, *decay.shape) and _on_chip(decay, discrete, output_matrix, u):
-        flat = u.expand(*batch, *u.shape[-2:]).flatten(0, -3) if batch else u[None]
+        inside = u if u.shape[:-2] == batch else _single(u)  # gradients of several rows add up in single precision
+        flat = inside.expand(*batch, *u.shape[-2:]).flatten(0, -3) if batch else u[None]
         start = initial.to(decay.dtype).expand(*batch, *decay.shape).reshape(-1, *decay.shape)
         y, final = _fused().apply(through_memory, *arrays, flat, start)
+        y = y.to(u.dtype)
         return y.unflatten(0, batch) if batch else y[0], final.unflatten(0, batch) if batch else final[0]
     return through_memory(*arrays, u, initial, pairs)
 
@@ -188,7 +188,7 @@ def _backend(device: torch.device) -> ModuleType:
 
 def _on_chip(decay: Tensor, discrete: Tensor, output_matrix: Tensor, u: Tensor) -> bool:
     """Whether the kernel that keeps the states on chip takes this layer."""
-    if not JUDGED_ON_CUDA or u.device.type != "cuda" or importlib.util.find_spec("triton") is None:
+    if u.device.type != "cuda" or importlib.util.find_spec("triton") is None:
         return False
     return _fused().fits(decay, discrete, output_matrix, u)
 

@@ -74,15 +74,13 @@ def plan(columns: int, times: int, bytes_of_number: int, *, light: bool) -> Plan
 
 
 # Sizes: one compiled kernel serves them all.
-SIZES = [
-    "times", "channels", "columns", "tiles", "decay_row", "decay_plane", "drive_plane", "initial_plane", "total_plane",
-]  # fmt: skip
+SIZES = ["times", "channels", "columns", "tiles", "decay_row"]
 
 
 @triton.jit(do_not_specialize=SIZES)
 def states(
     decay, drive, initial,
-    times, channels, columns, tiles, decay_row, decay_plane, drive_plane, initial_plane,
+    times, channels, columns, tiles, decay_row,
     slots, result,
     KIND: tl.constexpr, VARYING: tl.constexpr, REVERSE: tl.constexpr, DTYPE: tl.constexpr,
     STEPS: tl.constexpr, CHUNKS: tl.constexpr, COLUMNS: tl.constexpr, WINDOW: tl.constexpr,
@@ -94,26 +92,26 @@ def states(
     time, stride = first_time(begin, times, channels, REVERSE)
     entry = neighbours((row * times + time) * channels + channel, COLUMNS)
     left = tl.where(alive, times - begin, 0)
-    d = loaded(drive, drive_plane, entry, stride, begin, left, KIND, False, False, DTYPE, STEPS)
+    d = loaded(drive, entry, stride, begin, left, KIND, False, False, DTYPE, STEPS)
     if VARYING:
         own = neighbours(row * decay_row + time * channels + channel, COLUMNS)
-        f = loaded(decay, decay_plane, own, stride, begin, left, KIND, False, False, DTYPE, STEPS)
+        f = loaded(decay, own, stride, begin, left, KIND, False, False, DTYPE, STEPS)
         wide, wide_i = f[0], f[1]
     else:
-        wide, wide_i = constant_factor(decay, decay_plane, row * decay_row + channel, alive, KIND, False)
+        wide, wide_i = constant_factor(decay, row * decay_row + channel, alive, KIND, False)
         f = (wide.to(DTYPE), wide_i.to(DTYPE))
-    ir, ii = read(places(initial, column, KIND), initial_plane, 0, alive, KIND, DTYPE)
-    xr, xi = before(f, d, wide, wide_i, ir, ii, slots, result, drive_plane, entry, stride, tile, tiles, left,
+    ir, ii = read(places(initial, column, KIND), 0, alive, KIND, DTYPE)
+    xr, xi = before(f, d, wide, wide_i, ir, ii, slots, result, entry, stride, tile, tiles, left,
                     chunk, column, columns, KIND, VARYING, DTYPE, STEPS, CHUNKS, COLUMNS, WINDOW)  # fmt: skip
     for k in tl.static_range(STEPS):
         xr, xi = step(f, d, k, xr, xi, VARYING, REAL)
-        write(places(result, entry, KIND), drive_plane, k * stride, xr, xi, k < left, KIND)
+        write(places(result, entry, KIND), k * stride, xr, xi, k < left, KIND)
 
 
 @triton.jit(do_not_specialize=SIZES)
 def gradients(
     decay, cotangent, result, initial,
-    times, channels, columns, tiles, decay_row, decay_plane, drive_plane, initial_plane, total_plane,
+    times, channels, columns, tiles, decay_row,
     slots, drive_gradient, decay_gradient,
     KIND: tl.constexpr, VARYING: tl.constexpr, CONJUGATE: tl.constexpr, DTYPE: tl.constexpr,
     STEPS: tl.constexpr, CHUNKS: tl.constexpr, COLUMNS: tl.constexpr, WINDOW: tl.constexpr,
@@ -129,40 +127,33 @@ def gradients(
     time, stride = first_time(begin, times, channels, True)
     entry = neighbours((row * times + time) * channels + channel, COLUMNS)
     left = tl.where(alive, times - begin, 0)
-    d = loaded(cotangent, drive_plane, entry, stride, begin, left, KIND, False, False, DTYPE, STEPS)
+    d = loaded(cotangent, entry, stride, begin, left, KIND, False, False, DTYPE, STEPS)
     if VARYING:
         following = neighbours(row * decay_row + (time + 1) * channels + channel, COLUMNS)
-        f = loaded(decay, decay_plane, following, stride, begin, left, KIND, CONJUGATE, True, DTYPE, STEPS)
+        f = loaded(decay, following, stride, begin, left, KIND, CONJUGATE, True, DTYPE, STEPS)
         wide, wide_i = f[0], f[1]
     else:
-        wide, wide_i = constant_factor(decay, decay_plane, row * decay_row + channel, alive, KIND, CONJUGATE)
+        wide, wide_i = constant_factor(decay, row * decay_row + channel, alive, KIND, CONJUGATE)
         f = (wide.to(DTYPE), wide_i.to(DTYPE))
-    x = loaded(result, drive_plane, entry - channels, stride, begin, left - 1, KIND, CONJUGATE, False, DTYPE, STEPS)
-    ir, ii = read(places(initial, column, KIND), initial_plane, 0, alive, KIND, DTYPE)
+    x = loaded(result, entry - channels, stride, begin, left - 1, KIND, CONJUGATE, False, DTYPE, STEPS)
+    ir, ii = read(places(initial, column, KIND), 0, alive, KIND, DTYPE)
     ii = -ii if CONJUGATE else ii
     rest = tl.zeros((1, COLUMNS), DTYPE)
-    gr, gi = before(f, d, wide, wide_i, rest, rest, slots, drive_gradient, drive_plane, entry, stride, tile, tiles,
+    gr, gi = before(f, d, wide, wide_i, rest, rest, slots, drive_gradient, entry, stride, tile, tiles,
                     left, chunk, column, columns, KIND, VARYING, DTYPE, STEPS, CHUNKS, COLUMNS, WINDOW)  # fmt: skip
     sr = tl.zeros((CHUNKS, COLUMNS), DTYPE)
     si = sr
     for k in tl.static_range(STEPS):
         gr, gi = step(f, d, k, gr, gi, VARYING, REAL)
-        write(places(drive_gradient, entry, KIND), drive_plane, k * stride, gr, gi, k < left, KIND)
+        write(places(drive_gradient, entry, KIND), k * stride, gr, gi, k < left, KIND)
         first = k == left - 1
         tr, ti = product(gr, gi, tl.where(first, ir, x[2 * k]), tl.where(first, ii, x[2 * k + 1]), REAL)
         if VARYING:
-            write(places(decay_gradient, entry, KIND), drive_plane, k * stride, tr, ti, k < left, KIND)
+            write(places(decay_gradient, entry, KIND), k * stride, tr, ti, k < left, KIND)
         else:  # beyond the last position x is zero, and so is the term
             sr += tr
             si += ti
     if not VARYING:
         total = tile.to(tl.int64) * columns + column
-        write(
-            places(decay_gradient, total, KIND),
-            total_plane,
-            0,
-            tl.sum(sr, 0)[None, :],
-            tl.sum(si, 0)[None, :],
-            alive,
-            KIND,
-        )
+        sr, si = tl.sum(sr, 0)[None, :], tl.sum(si, 0)[None, :]
+        write(places(decay_gradient, total, KIND), 0, sr, si, alive, KIND)

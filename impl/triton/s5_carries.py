@@ -142,7 +142,7 @@ def leaving(ar, ai, xr, xi, ir, ii, fr, fi, slots, tile, tiles, chunk, column, c
 
 
 @triton.jit
-def before(f, d, wide, wide_i, ir, ii, slots, result, plane, entry, stride, tile, tiles, left, chunk, column,
+def before(f, d, wide, wide_i, ir, ii, slots, result, entry, stride, tile, tiles, left, chunk, column,
            columns, KIND: tl.constexpr, VARYING: tl.constexpr, DTYPE: tl.constexpr,
            STEPS: tl.constexpr, CHUNKS: tl.constexpr, COLUMNS: tl.constexpr, WINDOW: tl.constexpr):  # fmt: skip
     """The state before each lane's first position. wide: a constant decay in double; entry: the lane's in `result`,
@@ -166,9 +166,9 @@ def before(f, d, wide, wide_i, ir, ii, slots, result, plane, entry, stride, tile
                                  VARYING, DTYPE, CHUNKS, WINDOW)  # fmt: skip
         # Lanes hand on what leaves them through the result, where it is the state at the end of their chunk.
         inside = (left >= STEPS) & (chunk + 1 < CHUNKS)
-        write(places(result, entry, KIND), plane, (STEPS - 1) * stride, xr, xi, inside, KIND)
+        write(places(result, entry, KIND), (STEPS - 1) * stride, xr, xi, inside, KIND)
         tl.debug_barrier()
         inside = (left > 0) & (chunk > 0)
-        xr, xi = read(places(result, entry, KIND), plane, -stride, inside, KIND, DTYPE)
+        xr, xi = read(places(result, entry, KIND), -stride, inside, KIND, DTYPE)
         tl.debug_barrier()  # before anyone writes there again
         return tl.where(chunk == 0, ir, xr), tl.where(chunk == 0, ii, xi)

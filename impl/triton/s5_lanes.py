@@ -1,7 +1,6 @@
 """Where the lanes of a scan stand in arrays of (rows, times, channels), and how they read and write them.
 
-KIND of an array: "real", "words" (a complex64 is one 64-bit integer), "pairs" (re, im, re, im …) or "planes" (all re,
-then, `plane` numbers on, all im).
+KIND of an array: "real", "pairs" (re, im, re, im …) or "words" (pairs of which each is loaded as one 64-bit integer).
 """
 
 import triton
@@ -57,11 +56,14 @@ def neighbours(index, COLUMNS: tl.constexpr):
 
 @triton.jit
 def places(ptr, index, KIND: tl.constexpr):
-    return ptr + 2 * index if KIND == "pairs" else ptr + index
+    if KIND == "words":
+        return ptr.to(tl.pointer_type(tl.int64)) + index
+    else:
+        return ptr + 2 * index if KIND == "pairs" else ptr + index
 
 
 @triton.jit
-def read(place, plane, offset, inside, KIND: tl.constexpr, DTYPE: tl.constexpr):
+def read(place, offset, inside, KIND: tl.constexpr, DTYPE: tl.constexpr):
     """The entries `offset` further than these places as (real, imaginary); zero outside."""
     if KIND == "words":
         word = tl.load(place + offset, mask=inside, other=0)
@@ -71,13 +73,13 @@ def read(place, plane, offset, inside, KIND: tl.constexpr, DTYPE: tl.constexpr):
         re = tl.load(place + offset, mask=inside, other=0).to(DTYPE)
         return re, re
     else:
-        place += 2 * offset if KIND == "pairs" else offset
+        place += 2 * offset
         re = tl.load(place, mask=inside, other=0).to(DTYPE)
-        return re, tl.load(place + (1 if KIND == "pairs" else plane), mask=inside, other=0).to(DTYPE)
+        return re, tl.load(place + 1, mask=inside, other=0).to(DTYPE)
 
 
 @triton.jit
-def write(place, plane, offset, re, im, inside, KIND: tl.constexpr):
+def write(place, offset, re, im, inside, KIND: tl.constexpr):
     if KIND == "words":
         high = im.to(tl.int32, bitcast=True).to(tl.int64) << 32
         low = re.to(tl.uint32, bitcast=True).to(tl.int64)
@@ -85,19 +87,19 @@ def write(place, plane, offset, re, im, inside, KIND: tl.constexpr):
     elif KIND == "real":
         tl.store(place + offset, re, mask=inside)
     else:
-        place += 2 * offset if KIND == "pairs" else offset
+        place += 2 * offset
         tl.store(place, re, mask=inside)
-        tl.store(place + (1 if KIND == "pairs" else plane), im, mask=inside)
+        tl.store(place + 1, im, mask=inside)
 
 
 @triton.jit
-def loaded(ptr, plane, entry, stride, begin, left, KIND: tl.constexpr, CONJUGATE: tl.constexpr, LATE: tl.constexpr,
+def loaded(ptr, entry, stride, begin, left, KIND: tl.constexpr, CONJUGATE: tl.constexpr, LATE: tl.constexpr,
            DTYPE: tl.constexpr, STEPS: tl.constexpr):  # fmt: skip
     """What stands at a lane's positions, (re, im, re, im …); zero where fewer are left, and at position 0 when LATE."""
     place, found = places(ptr, entry, KIND), ()
     for k in tl.static_range(STEPS):
         inside = (k < left) & (begin > 0) if LATE and k == 0 else k < left
-        re, im = read(place, plane, k * stride, inside, KIND, DTYPE)
+        re, im = read(place, k * stride, inside, KIND, DTYPE)
         found = found + (re, -im if CONJUGATE else im)  # noqa: RUF005 (Triton compiles this, not a starred tuple)
     return found
 
@@ -110,9 +112,9 @@ def step(f, d, k: tl.constexpr, xr, xi, VARYING: tl.constexpr, REAL: tl.constexp
 
 
 @triton.jit
-def constant_factor(decay, plane, entry, inside, KIND: tl.constexpr, CONJUGATE: tl.constexpr):
+def constant_factor(decay, entry, inside, KIND: tl.constexpr, CONJUGATE: tl.constexpr):
     """λ in double, (1, COLUMNS)."""
-    fr, fi = read(places(decay, entry, KIND), plane, 0, inside, KIND, tl.float64)
+    fr, fi = read(places(decay, entry, KIND), 0, inside, KIND, tl.float64)
     return fr, -fi if CONJUGATE else fi
 
 

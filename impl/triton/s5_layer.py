@@ -85,28 +85,31 @@ def _rounded(x):
 
 @triton.jit
 def _multiplied(a, high, low, total, EXACT: tl.constexpr):
-    """total + a b in single precision, b being high + low of 11 bits each; a has no more than that when EXACT."""
+    """total + a b in single precision, b being high + low of 11 bits each; a has no more than that when EXACT.
+
+    Tensor cores truncate what they accumulate, 8 numbers at a time: the total is added where sums are rounded.
+    """
     if EXACT:
-        total = tl.dot(a, low, total, input_precision="tf32")
-        return tl.dot(a, high, total, input_precision="tf32")
+        own = tl.dot(a, low, input_precision="tf32")
     else:
         whole = _rounded(a)
-        total = tl.dot(whole, low, total, input_precision="tf32")
-        total = tl.dot(_rounded(a - whole), high, total, input_precision="tf32")
-        return tl.dot(whole, high, total, input_precision="tf32")
+        own = tl.dot(whole, low, input_precision="tf32")
+        own = tl.dot(_rounded(a - whole), high, own, input_precision="tf32")
+        a = whole
+    return total + tl.dot(a, high, own, input_precision="tf32")
 
 
 @triton.jit(do_not_specialize=["state_stride", "channel_stride", "real", "imaginary", "channels", "states"])
 def table(source, result, state_stride, channel_stride, real, imaginary, channels, states,
           BY_STATE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
     """A complex matrix as `response` multiplies by it: its parts times `real` and `imaginary`, each as the sum of two
-    numbers of 11 bits, (2, states, re and im, channels) if BY_STATE, else (2, channels, states, re and im)."""
+    numbers of 11 bits, (2, states, re and im, channels) if BY_STATE, else (2, channels, re and im, states)."""
     size = 2 * channels * states
     entry = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     if BY_STATE:
         state, part, channel = entry // (2 * channels), entry // channels % 2, entry % channels
     else:
-        state, part, channel = entry // 2 % states, entry % 2, entry // (2 * states)
+        state, part, channel = entry % states, entry // states % 2, entry // (2 * states)
     place = source + 2 * (state * state_stride + channel * channel_stride) + part
     x = tl.load(place, mask=entry < size, other=0.0) * tl.where(part == 0, real, imaginary)
     high = _rounded(x)
@@ -242,12 +245,17 @@ def _run(fr, fi, dr, di, xr, xi, REVERSE: tl.constexpr):
 
 @triton.jit
 def _tile_of(re, im, REVERSE: tl.constexpr, CHUNKS: tl.constexpr, STATES: tl.constexpr):
-    """Lanes in the order in which they were reached, as (TIMES, 2 STATES), real and imaginary parts side by side."""
+    """Lanes in the order in which they were reached, as (TIMES, STATES), real and imaginary parts."""
     sr, si = (), ()
     for k in tl.static_range(STEPS):
         sr, si = sr + (_reached(re, k, REVERSE),), si + (_reached(im, k, REVERSE),)  # noqa: RUF005
-    pair = tl.join(_out_of_lanes(sr, CHUNKS, STATES), _out_of_lanes(si, CHUNKS, STATES))
-    return tl.reshape(pair, (CHUNKS * STEPS, 2 * STATES))
+    return _out_of_lanes(sr, CHUNKS, STATES), _out_of_lanes(si, CHUNKS, STATES)
+
+
+@triton.jit
+def _side_by_side(re, im):
+    """(TIMES, 2 STATES), a state's two parts next to each other."""
+    return tl.reshape(tl.join(re, im), (re.shape[0], 2 * re.shape[1]))
 
 
 @triton.jit
@@ -282,7 +290,7 @@ def response(
 
     Matrices come as two planes of 11 bits each, that add up to them. sequence: u; EXACT if 11 bits hold it. into: M,
     (2, states, re and im, channels). decay: λ, (states). out_of: N's real and negative imaginary part, (2, channels,
-    states, re and im). through: D (channels). start: what is added to M u at the first position, (rows, states).
+    re and im, states). through: D (channels). start: what is added to M u at the first position, (rows, states).
     carries: the states entering the tiles, (tiles, rows, states). final: the last position's, (rows, states).
     """
     channels, states = _known(channels, ALIGNED), _known(states, ALIGNED)
@@ -315,25 +323,25 @@ def response(
         _store_pair(carries, of_time * columns + column, cr, ci, inside)
         br, bi = _before(ar, ai, er, ei, cr, ci, chunk, REVERSE, CHUNKS, STATES)
         xr, xi = _run(fr, fi, lr, li, br, bi, REVERSE)
-        x = _tile_of(xr, xi, REVERSE, CHUNKS, STATES)
-        _store_last(x, final, column, inside, time == ends, CHUNKS, STATES)
-        _read_out(x, out_of, sequence, through, result, first, row, time, times, states, channels,
+        sr, si = _tile_of(xr, xi, REVERSE, CHUNKS, STATES)
+        _store_last(sr, si, final, column, inside, time == ends)
+        _read_out(sr, si, out_of, sequence, through, result, first, row, time, times, states, channels,
                   WIDE, DEPTH, STATES)  # fmt: skip
 
 
 @triton.jit
-def _store_last(x, final, column, inside, found, CHUNKS: tl.constexpr, STATES: tl.constexpr):
+def _store_last(xr, xi, final, column, inside, found):
     """The row of the tile that is found, if it is in this one."""
-    re, im = tl.split(tl.reshape(tl.sum(tl.where(found, x, 0.0), 0), (1, STATES, 2)))
+    re, im = tl.sum(tl.where(found, xr, 0.0), 0)[None, :], tl.sum(tl.where(found, xi, 0.0), 0)[None, :]
     there = inside & (tl.sum(found.to(tl.int32), 0)[None, :] > 0)
     _store_pair(final, column, re, im, there)
 
 
 @triton.jit
-def _read_out(x, out_of, sequence, through, result, first, row, time, times, states, channels,
+def _read_out(xr, xi, out_of, sequence, through, result, first, row, time, times, states, channels,
               WIDE: tl.constexpr, DEPTH: tl.constexpr, STATES: tl.constexpr):  # fmt: skip
     """result = D∘u, for the first block of states, plus the real part of N x."""
-    part = 2 * first + tl.arange(0, 2 * STATES)[None, :]
+    state = first + tl.arange(0, STATES)[None, :]
     for begin in range(0, WIDE, DEPTH):
         channel = begin + tl.arange(0, DEPTH)[None, :]
         if first == 0:
@@ -341,8 +349,11 @@ def _read_out(x, out_of, sequence, through, result, first, row, time, times, sta
             y *= tl.load(through + channel, mask=channel < channels, other=0.0).to(tl.float32)
         else:
             y = _times(result, row, time, times, channel, channels)
-        high, low = _table(out_of, begin + tl.arange(0, DEPTH)[:, None], part, channels, 2 * states)
-        y = _multiplied(x, high, low, y, False)
+        whose = begin + tl.arange(0, DEPTH)[:, None]
+        high, low = _table(out_of, 2 * whose, state, 2 * channels, states)
+        y = _multiplied(xr, high, low, y, False)
+        high, low = _table(out_of, 2 * whose + 1, state, 2 * channels, states)
+        y = _multiplied(xi, high, low, y, False)
         inside = (time < times) & (channel < channels)
         tl.store(result + (row * times + time) * channels + channel, y.to(result.dtype.element_ty), mask=inside)
     tl.debug_barrier()
@@ -400,7 +411,8 @@ def correlations(
         dr += tl.where(time == times - 1, er, 0.0)
         di += tl.where(time == times - 1, ei, 0.0)
         gr, gi = _states(fr, -fi, pr, -pi, dr, di, adjoints, at, inside, chunk, True, CHUNKS, STATES)
-        high = _tile_of(gr, gi, True, CHUNKS, STATES)
+        re, im = _tile_of(gr, gi, True, CHUNKS, STATES)
+        high = _side_by_side(re, im)
         whole = _rounded(high)
         u = _times(sequence, row, time, times, channel, channels)
         with_u = _multiplied(tl.trans(u), whole, _rounded(high - whole), with_u, EXACT)
@@ -410,7 +422,8 @@ def correlations(
             qr, qi = product(gr[STEPS - k], gi[STEPS - k], xr[k], -xi[k], False)
             lr += qr
             li += qi
-        x = _tile_of(xr, xi, False, CHUNKS, STATES)
+        re, im = _tile_of(xr, xi, False, CHUNKS, STATES)
+        x = _side_by_side(re, im)
         whole = _rounded(x)
         received = _times(cotangent, row, time, times, channel, channels)
         with_y = _multiplied(tl.trans(received), whole, _rounded(x - whole), with_y, EXACT)

@@ -39,13 +39,13 @@ def resolvent_diagonal(
     main, upper, lower, shift, column_carry, row_carry,
     chains, n, blocks, main_stride, upper_stride, lower_stride, shift_stride,
     result,
-    MAIN: tl.constexpr, OFF: tl.constexpr, COMPLEX: tl.constexpr, ALIGNED: tl.constexpr, CARRY: tl.constexpr,
+    MAIN: tl.constexpr, OFF: tl.constexpr, ALIGNED: tl.constexpr, CARRY: tl.constexpr,
     CHAINS: tl.constexpr, ROWS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
 ):  # fmt: skip
     """G of every site. CARRY: column_carry and row_carry hold the states that enter each block."""
     chain, alive, start, left, at, index, _ = lanes_of(chains, n, blocks, CHAINS, ROWS, LANES, SITES)
-    z = of_chain(shift, shift_stride, chains, chain, COMPLEX)
-    data = read_sites(main, upper, lower, (main_stride, upper_stride, lower_stride), z, chains, chain, start, left, at,
+    z = of_chain(shift, shift_stride, chain)
+    data = read_sites(main, upper, lower, (main_stride, upper_stride, lower_stride), z, chain, start, left, at,
                       MAIN, OFF, SITES, ALIGNED)  # fmt: skip
     t = lane_product(data, SITES)
     s = entering(t, chain_end(column_carry, index, chains * blocks, CARRY), ROWS, False)
@@ -58,4 +58,4 @@ def resolvent_diagonal(
         r = row_step(r, data[j])
         if j % 2 == 0:
             r = rescaled(r)
-    write(result, chains * n, chain * n + start, at, found, 0, left, alive, COMPLEX, SITES, ALIGNED)
+    write(result, chain * n + start, at, found, 0, left, alive, "pairs", SITES, ALIGNED)

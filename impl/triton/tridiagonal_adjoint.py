@@ -142,19 +142,19 @@ def resolvent_diagonal_vjp(
     main, upper, lower, shift, column_carry, row_carry, cotangent, right_carry, left_carry,
     chains, n, blocks, main_stride, upper_stride, lower_stride, shift_stride, cotangent_stride,
     main_gradient, upper_gradient, lower_gradient, shift_gradient, map_out,
-    MAIN: tl.constexpr, OFF: tl.constexpr, COMPLEX: tl.constexpr, ALIGNED: tl.constexpr, CARRY: tl.constexpr,
+    MAIN: tl.constexpr, OFF: tl.constexpr, ALIGNED: tl.constexpr, CARRY: tl.constexpr,
     MAP: tl.constexpr, CHAINS: tl.constexpr, ROWS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
 ):  # fmt: skip
     """The gradient of every input. MAP: instead what each block does to Υ (four planes) and to V (four more)."""
     chain, alive, start, left, at, index, exists = lanes_of(chains, n, blocks, CHAINS, ROWS, LANES, SITES)
     cells = chains * blocks
-    z = of_chain(shift, shift_stride, chains, chain, COMPLEX)
-    data = read_sites(main, upper, lower, (main_stride, upper_stride, lower_stride), z, chains, chain, start, left, at,
+    z = of_chain(shift, shift_stride, chain)
+    data = read_sites(main, upper, lower, (main_stride, upper_stride, lower_stride), z, chain, start, left, at,
                       MAIN, OFF, SITES, ALIGNED)  # fmt: skip
     t = lane_product(data, SITES)
     s = unit(entering(t, chain_end(column_carry, index, cells, CARRY), ROWS, False))
     r = unit(entering(t, chain_end(row_carry, index, cells, CARRY), ROWS, True))
-    g = entries(cotangent, chains * cotangent_stride, chain * cotangent_stride + start, at, 0, left, COMPLEX, SITES,
+    g = entries(cotangent, chain * cotangent_stride + start, at, 0, left, "pairs", SITES,
                 ALIGNED)  # fmt: skip
     rows, row_factors = unit_rows(r, data, SITES)
     columns, factors, of_right, of_left = sources(s, rows, data, g, SITES)
@@ -178,7 +178,7 @@ def resolvent_diagonal_vjp(
         for j in tl.static_range(SITES):
             sum_re += mains[j][0]
             sum_im += mains[j][1]
-        write_gradients((main_gradient, upper_gradient, lower_gradient), (mains, uppers, lowers), chains, n, chain,
+        write_gradients((main_gradient, upper_gradient, lower_gradient), (mains, uppers, lowers), n, chain,
                         start, left, at, alive, MAIN, OFF, SITES, ALIGNED)  # fmt: skip
         tl.store(shift_gradient + index, -chain_total(sum_re, ROWS), mask=exists)
         tl.store(shift_gradient + cells + index, -chain_total(sum_im, ROWS), mask=exists)

@@ -48,13 +48,13 @@ def chain_end(ptr, index, cells, CARRY: tl.constexpr):
 @triton.jit(do_not_specialize=SIZES)
 def block_product(
     main, upper, lower, shift, chains, n, blocks, main_stride, upper_stride, lower_stride, shift_stride, product_out,
-    MAIN: tl.constexpr, OFF: tl.constexpr, COMPLEX: tl.constexpr, ALIGNED: tl.constexpr,
+    MAIN: tl.constexpr, OFF: tl.constexpr, ALIGNED: tl.constexpr,
     CHAINS: tl.constexpr, ROWS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
 ):  # fmt: skip
     """The rescaled product of the M of every block."""
     chain, _, start, left, at, index, exists = lanes_of(chains, n, blocks, CHAINS, ROWS, LANES, SITES)
-    z = of_chain(shift, shift_stride, chains, chain, COMPLEX)
-    data = read_sites(main, upper, lower, (main_stride, upper_stride, lower_stride), z, chains, chain, start, left, at,
+    z = of_chain(shift, shift_stride, chain)
+    data = read_sites(main, upper, lower, (main_stride, upper_stride, lower_stride), z, chain, start, left, at,
                       MAIN, OFF, SITES, ALIGNED)  # fmt: skip
     emit(product_out, index, chains * blocks, total(lane_product(data, SITES), ROWS, False),
          exists)  # fmt: skip

@@ -37,7 +37,7 @@ def log_determinant(
     main, upper, lower, shift, column_carry,
     chains, n, blocks, main_stride, upper_stride, lower_stride, shift_stride,
     growth_out, turns_out, end_out,
-    MAIN: tl.constexpr, OFF: tl.constexpr, COMPLEX: tl.constexpr, ALIGNED: tl.constexpr, CARRY: tl.constexpr,
+    MAIN: tl.constexpr, OFF: tl.constexpr, ALIGNED: tl.constexpr, CARRY: tl.constexpr,
     CHAINS: tl.constexpr, ROWS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
 ):  # fmt: skip
     """Per block: log of the growth of the column's norm, turns of its phase past ±π, and the column that leaves it.
@@ -47,8 +47,8 @@ def log_determinant(
     end: four planes.
     """
     chain, _, start, left, at, index, exists = lanes_of(chains, n, blocks, CHAINS, ROWS, LANES, SITES)
-    z = of_chain(shift, shift_stride, chains, chain, COMPLEX)
-    data = read_sites(main, upper, lower, (main_stride, upper_stride, lower_stride), z, chains, chain, start, left, at,
+    z = of_chain(shift, shift_stride, chain)
+    data = read_sites(main, upper, lower, (main_stride, upper_stride, lower_stride), z, chain, start, left, at,
                       MAIN, OFF, SITES, ALIGNED)  # fmt: skip
     t = lane_product(data, SITES)
     s = unit(entering(t, chain_end(column_carry, index, chains * blocks, CARRY), ROWS, False))
@@ -81,14 +81,14 @@ def log_determinant_vjp(
     main, upper, lower, shift, column_carry, row_carry, cotangent,
     chains, n, blocks, main_stride, upper_stride, lower_stride, shift_stride, cotangent_stride,
     main_gradient, upper_gradient, lower_gradient, shift_gradient,
-    MAIN: tl.constexpr, OFF: tl.constexpr, COMPLEX: tl.constexpr, ALIGNED: tl.constexpr, CARRY: tl.constexpr,
+    MAIN: tl.constexpr, OFF: tl.constexpr, ALIGNED: tl.constexpr, CARRY: tl.constexpr,
     CHAINS: tl.constexpr, ROWS: tl.constexpr, LANES: tl.constexpr, SITES: tl.constexpr,
 ):  # fmt: skip
     """The gradient of log det: the cotangent of each chain times the resolvent on the three diagonals."""
     chain, alive, start, left, at, index, exists = lanes_of(chains, n, blocks, CHAINS, ROWS, LANES, SITES)
-    z = of_chain(shift, shift_stride, chains, chain, COMPLEX)
-    g = of_chain(cotangent, cotangent_stride, chains, chain, COMPLEX)
-    data = read_sites(main, upper, lower, (main_stride, upper_stride, lower_stride), z, chains, chain, start, left, at,
+    z = of_chain(shift, shift_stride, chain)
+    g = of_chain(cotangent, cotangent_stride, chain)
+    data = read_sites(main, upper, lower, (main_stride, upper_stride, lower_stride), z, chain, start, left, at,
                       MAIN, OFF, SITES, ALIGNED)  # fmt: skip
     t = lane_product(data, SITES)
     s = entering(t, chain_end(column_carry, index, chains * blocks, CARRY), ROWS, False)
@@ -108,7 +108,7 @@ def log_determinant_vjp(
         r = row_step(r, data[j])
         if j % 2 == 0:
             r = rescaled(r)
-    write_gradients((main_gradient, upper_gradient, lower_gradient), (mains, uppers, lowers), chains, n, chain, start,
+    write_gradients((main_gradient, upper_gradient, lower_gradient), (mains, uppers, lowers), n, chain, start,
                     left, at, alive, MAIN, OFF, SITES, ALIGNED)  # fmt: skip
     tl.store(shift_gradient + index, -chain_total(sum_re, ROWS), mask=exists)
     tl.store(shift_gradient + chains * blocks + index, -chain_total(sum_im, ROWS), mask=exists)

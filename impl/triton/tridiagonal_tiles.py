@@ -1,8 +1,8 @@
 """How the sites of tridiagonal matrices are dealt out to lanes, read and written.
 
 A lane holds SITES consecutive sites in registers; LANES lanes, within one warp, are a row, and ROWS rows a block of one
-chain. A program takes one block of CHAINS chains: its arrays are (CHAINS·ROWS, LANES). Complex arrays are "pairs"
-(re, im, re, im …) or "planes" (all re, then all im).
+chain. A program takes one block of CHAINS chains: its arrays are (CHAINS·ROWS, LANES). KIND of an array: "real", or
+"pairs" (re, im, re, im …).
 """
 
 # ruff: noqa: RUF005 (Triton compiles a + (b,), not (*a, b))
@@ -147,7 +147,7 @@ def numbers(ptr, row, at, low, high, COUNT: tl.constexpr, ALIGNED: tl.constexpr)
 
 
 @triton.jit
-def entries(ptr, plane, row, at, low, high, KIND: tl.constexpr, SITES: tl.constexpr, ALIGNED: tl.constexpr):
+def entries(ptr, row, at, low, high, KIND: tl.constexpr, SITES: tl.constexpr, ALIGNED: tl.constexpr):
     """SITES consecutive entries of each lane from row + at, (re,) or (re, im); zero unless low <= at + j < high."""
     out = ()
     if KIND == "pairs":
@@ -156,36 +156,28 @@ def entries(ptr, plane, row, at, low, high, KIND: tl.constexpr, SITES: tl.conste
             out = out + ((flat[2 * j], flat[2 * j + 1]),)
     else:
         re = numbers(ptr, row, at, low, high, SITES, ALIGNED)
-        if KIND == "planes":
-            im = numbers(ptr, row + plane, at, low, high, SITES, ALIGNED)
-            for j in tl.static_range(SITES):
-                out = out + ((re[j], im[j]),)
-        else:
-            for j in tl.static_range(SITES):
-                out = out + ((re[j],),)
+        for j in tl.static_range(SITES):
+            out = out + ((re[j],),)
     return out
 
 
 @triton.jit
-def of_chain(ptr, stride, chains, chain, KIND: tl.constexpr):
+def of_chain(ptr, stride, chain):
     """A complex number of each chain."""
-    if KIND == "pairs":
-        return tl.load(ptr + 2 * chain * stride), tl.load(ptr + 2 * chain * stride + 1)
-    else:
-        return tl.load(ptr + chain * stride), tl.load(ptr + chains * stride + chain * stride)
+    return tl.load(ptr + 2 * chain * stride), tl.load(ptr + 2 * chain * stride + 1)
 
 
 @triton.jit
-def read_sites(main, upper, lower, strides, z, chains, chain, start, left, at, MAIN: tl.constexpr, OFF: tl.constexpr,
+def read_sites(main, upper, lower, strides, z, chain, start, left, at, MAIN: tl.constexpr, OFF: tl.constexpr,
                SITES: tl.constexpr, ALIGNED: tl.constexpr):  # fmt: skip
     """(m, upper_{i-1}, lower_i) of the SITES sites of each lane; beyond the chain m ≠ 0 and no bonds, which is neutral.
 
     `left` is how many sites the chain still has at the block's start.
     """
-    m = entries(main, chains * strides[0], chain * strides[0] + start, at, 0, left, MAIN, SITES, ALIGNED)
+    m = entries(main, chain * strides[0] + start, at, 0, left, MAIN, SITES, ALIGNED)
     first = first_bond(start)
-    u = entries(upper, chains * strides[1], chain * strides[1] + start - 1, at, first, left, OFF, SITES, False)
-    low = entries(lower, chains * strides[2], chain * strides[2] + start, at, 0, left - 1, OFF, SITES, False)
+    u = entries(upper, chain * strides[1] + start - 1, at, first, left, OFF, SITES, False)
+    low = entries(lower, chain * strides[2] + start, at, 0, left - 1, OFF, SITES, False)
     out = ()
     for j in tl.static_range(SITES):
         re = tl.where(at + j < left, m[j][0] - z[0], 1.0)
@@ -201,26 +193,22 @@ def first_bond(start):
 
 
 @triton.jit
-def write(ptr, plane, row, at, values, low, high, alive, KIND: tl.constexpr, SITES: tl.constexpr,
+def write(ptr, row, at, values, low, high, alive, KIND: tl.constexpr, SITES: tl.constexpr,
           ALIGNED: tl.constexpr):  # fmt: skip
     """Write SITES entries of each lane, of the sites low <= at + j < high of living chains; "real": their real parts.
 
     ALIGNED: row, low and high are multiples of 16 bytes, and each lane stores vectors; else all of a row's lanes store
     side by side.
     """
-    first, second = (), ()
+    flat = ()
     for j in tl.static_range(SITES):
-        first = first + (values[j][0],)
+        flat = flat + (values[j][0],)
         if KIND == "pairs":
-            first = first + (values[j][1],)
-        if KIND == "planes":
-            second = second + (values[j][1],)
+            flat = flat + (values[j][1],)
     if KIND == "pairs":
-        write_numbers(ptr, row * 2, at * 2, first, low * 2, high * 2, alive, 2 * SITES, ALIGNED)
+        write_numbers(ptr, row * 2, at * 2, flat, low * 2, high * 2, alive, 2 * SITES, ALIGNED)
     else:
-        write_numbers(ptr, row, at, first, low, high, alive, SITES, ALIGNED)
-    if KIND == "planes":
-        write_numbers(ptr, row + plane, at, second, low, high, alive, SITES, ALIGNED)
+        write_numbers(ptr, row, at, flat, low, high, alive, SITES, ALIGNED)
 
 
 @triton.jit
@@ -243,25 +231,14 @@ def write_numbers(ptr, row, at, flat, low, high, alive, COUNT: tl.constexpr, ALI
 
 
 @triton.jit
-def write_gradients(arrays, values, chains, n, chain, start, left, at, alive, MAIN: tl.constexpr, OFF: tl.constexpr,
+def write_gradients(arrays, values, n, chain, start, left, at, alive, MAIN: tl.constexpr, OFF: tl.constexpr,
                     SITES: tl.constexpr, ALIGNED: tl.constexpr):  # fmt: skip
     """Gradients at site i of main_i, upper_{i-1} and lower_i."""
     off = n - 1
-    write(arrays[0], chains * n, chain * n + start, at, values[0], 0, left, alive, MAIN, SITES, ALIGNED)
-    write(
-        arrays[1],
-        chains * off,
-        chain * off + start - 1,
-        at,
-        values[1],
-        first_bond(start),
-        left,
-        alive,
-        OFF,
-        SITES,
-        False,
-    )
-    write(arrays[2], chains * off, chain * off + start, at, values[2], 0, left - 1, alive, OFF, SITES, False)
+    write(arrays[0], chain * n + start, at, values[0], 0, left, alive, MAIN, SITES, ALIGNED)
+    first = first_bond(start)
+    write(arrays[1], chain * off + start - 1, at, values[1], first, left, alive, OFF, SITES, False)
+    write(arrays[2], chain * off + start, at, values[2], 0, left - 1, alive, OFF, SITES, False)
 
 
 @triton.jit

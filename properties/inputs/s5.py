@@ -72,9 +72,9 @@ LAYERS = (
     Bucket(2, 2, 3, batch=(2,), initial=(2,)),
     Bucket(17, 3, 2, options=BILINEAR),
     Bucket(17, 4, 1, options=FULL),
-    Bucket(5, 8, 2, batch=(3,)),
+    Bucket(5, 40, 34, batch=(3,)),
     Bucket(64, 1, 2, initial=(2,)),
-    Bucket(100, 2, 1),
+    Bucket(1100, 2, 1),
 )
 SETS = (
     Bucket(states=3, channels=2),

@@ -19,7 +19,9 @@ from tests.benchmarks.job import (
 )
 from tests.benchmarks.one_bucket import judged_in
 
-RUN, LAYER = Bucket(17, 4, batch=(2,), initial=(2,)), Bucket(17, 4, 8, batch=(2,), initial=(2,))
+# As wide as what is timed, and long enough for the tiles of a run to hand on their states.
+RUN = Bucket(1100, 40, batch=(2,), initial=(2,))
+LAYERS = tuple(Bucket(200, 64, channels, batch=(2,), initial=(2,)) for channels in (128, 32))
 KINDS_OF_RUN = ("contracting", "turning", "normal", "from a state")
 KINDS_OF_LAYER = ("damped", "drawn", "usual", "normal", "normal", "from a state")
 LONGEST_MEMORY = 1000.0  # times
@@ -125,7 +127,9 @@ JOBS = (
         draw_layer,
         layer_cotangents,
         layer_bytes,
-        judged_in(lambda seed, dtype: s5_inputs.make(LAYER, s5_inputs.fill_layer, KINDS_OF_LAYER, 0, seed, dtype)),
+        judged_in(
+            lambda seed, dtype: s5_inputs.make(LAYERS[seed % 2], s5_inputs.fill_layer, KINDS_OF_LAYER, 0, seed, dtype)
+        ),
         (
             Peer(
                 "states in memory",

@@ -1,9 +1,9 @@
 """Sine attention of halves on CUDA through jax-triton: flat batches, any lengths, up to WIDEST channels."""
 
 import jax
-import jax_triton
 from jax import Array
 
+from impl.jax.cuda.calls import triton_call
 from impl.jax.cuda.tiles import SUM, options, tiling_of
 from impl.triton import kuramoto as kernels
 
@@ -16,7 +16,7 @@ def value(q: Array, k: Array, v: Array, lag: Array, *, causal: bool, scale: floa
     """q (B, T, D), k (B, S, D), v (B, S, E), lag (B), one dtype → (B, T, E)."""
     tiles = tiling_of(q, v, "queries")
     return tuple(
-        jax_triton.triton_call(
+        triton_call(
             q, k, v, lag.astype(SUM), *_sizes(q, v), kernel=kernels.forward, grid=q.shape[0] * tiles.blocks(q.shape[1]),
             out_shape=[jax.ShapeDtypeStruct((*q.shape[:-1], v.shape[-1]), q.dtype)],
             FAST=True, **options(tiles, causal, scale),
@@ -29,11 +29,11 @@ def vjp(q: Array, k: Array, v: Array, lag: Array, cotangent: Array, *, causal: b
     at_queries, at_keys = tiling_of(q, v, "queries and cotangents"), tiling_of(q, v, "keys")
     given, rows = (q, k, v, lag.astype(SUM), cotangent, *_sizes(q, v)), q.shape[0]
     shares = jax.ShapeDtypeStruct((rows, at_queries.blocks(q.shape[1])), SUM)
-    by_q, by_lag = jax_triton.triton_call(
+    by_q, by_lag = triton_call(
         *given, kernel=kernels.gradient_of_queries, grid=rows * at_queries.blocks(q.shape[1]),
         out_shape=[jax.ShapeDtypeStruct(q.shape, q.dtype), shares], FAST=True, **options(at_queries, causal, scale),
     )  # fmt: skip
-    by_k, by_v = jax_triton.triton_call(
+    by_k, by_v = triton_call(
         *given, kernel=kernels.gradient_of_keys, grid=rows * at_keys.blocks_of_keys(k.shape[1]),
         out_shape=[jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (k, v)], FAST=True,
         **options(at_keys, causal, scale),

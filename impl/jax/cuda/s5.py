@@ -1,16 +1,13 @@
-"""The scan of the s5 row on CUDA through jax-triton.
-
-jax-triton knows no complex buffers, so complex arrays travel as two planes, (2, …); XLA splits and joins them.
-"""
+"""The scan of the s5 row on CUDA through jax-triton."""
 
 import math
 
 import jax
 import jax.numpy as jnp
-import jax_triton
 import triton.language as tl
 from jax import Array
 
+from impl.jax.cuda.calls import triton_call
 from impl.triton import s5 as kernels
 
 __all__ = ["scan"]
@@ -25,19 +22,16 @@ def scan(decay: Array, drive: Array, initial: Array, *, reverse: bool) -> Array:
     decay (D, P) or (D, T, P), drive (B, T, P), initial (B, P), one dtype, D is 1 or B → (B, T, P).
     """
     rows, times, channels = drive.shape
-    columns, real, is_complex = rows * channels, jnp.finfo(drive.dtype).dtype, jnp.iscomplexobj(drive)
+    columns, real = rows * channels, jnp.finfo(drive.dtype).dtype
+    kind = {jnp.dtype("complex64"): "words", jnp.dtype("complex128"): "pairs"}.get(drive.dtype, "real")
     plan = kernels.plan(columns, times, real.itemsize, light=decay.ndim == 2)
     row = math.prod(decay.shape[1:]) if decay.shape[0] > 1 else 0
     slots = jax.ShapeDtypeStruct((plan.slots(columns, 2 * (decay.ndim - 1)),), _WORD[real])
-    states = jax.ShapeDtypeStruct((2, *drive.shape) if is_complex else drive.shape, real)
-    _, states = jax_triton.triton_call(
-        *map(_planes, (decay, drive, initial)), times, channels, columns, plan.tiles, row, decay.size, drive.size,
-        initial.size, kernel=kernels.states, grid=plan.programs, out_shape=[slots, states], zeroed_outputs=(0,),
-        KIND="planes" if is_complex else "real", VARYING=decay.ndim == 3, REVERSE=reverse, DTYPE=_DTYPE[real],
+    states = jax.ShapeDtypeStruct(drive.shape, drive.dtype)
+    _, states = triton_call(
+        decay, drive, initial, times, channels, columns, plan.tiles, row,
+        kernel=kernels.states, grid=plan.programs, out_shape=[slots, states], zeroed_outputs=(0,),
+        KIND=kind, VARYING=decay.ndim == 3, REVERSE=reverse, DTYPE=_DTYPE[real],
         **plan.options(),
     )  # fmt: skip
-    return jax.lax.complex(states[0], states[1]) if is_complex else states
-
-
-def _planes(x: Array) -> Array:
-    return jnp.stack([x.real, x.imag]) if jnp.iscomplexobj(x) else x
+    return states

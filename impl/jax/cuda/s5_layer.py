@@ -1,13 +1,10 @@
-"""A whole S5 layer on CUDA through jax-triton, its states on chip in the forward pass and in the gradient.
-
-Complex arrays travel as pairs (re, im), which XLA splits and joins.
-"""
+"""A whole S5 layer on CUDA through jax-triton, its states on chip in the forward pass and in the gradient."""
 
 import jax
 import jax.numpy as jnp
-import jax_triton
 from jax import Array
 
+from impl.jax.cuda.calls import triton_call
 from impl.triton import s5_layer as kernels
 
 __all__ = ["gradients", "layer"]
@@ -30,24 +27,27 @@ def gradients(
     """Those of all arrays, bilinear as everywhere in JAX. The states are found anew."""
     *_, carries = _forward(decay, discrete, output_matrix, feedthrough, u, initial)
     driving, reading = _driving(discrete), _reading(output_matrix)
-    returning, end = _table(reading.transpose(1, 2, 0)), jnp.conj(by_final)
+    returning, end = _table(reading.transpose(2, 1, 0)), jnp.conj(by_final)
     by_u, first, adjoints = _response(
-        by_y, returning, decay, _table(driving.transpose(2, 0, 1)), feedthrough, end, True
+        by_y, returning, decay, _table(driving.transpose(2, 1, 0)), feedthrough, end, True
     )
     rows, times, channels = u.shape
     states, tiles = decay.size, carries.shape[0]
     plan = kernels.plan(channels, states, gradient=True)
     shares = plan.shares(tiles * rows, states)
-    on_matrices, on_decay, on_through = jax_triton.triton_call(
-        u, by_y, _table(driving), _pairs(decay), returning, _pairs(end), carries, adjoints,
+    on_matrices, on_decay, on_through = triton_call(
+        u, by_y, _table(driving), decay, returning, end, carries, adjoints,
         times, rows, tiles, shares, channels, states,
         kernel=kernels.correlations, grid=shares * plan.blocks(states),
-        out_shape=[_single(shares, 2, channels, states, 2), _single(shares, states, 2), _single(shares, channels)],
+        out_shape=[
+            _complex(shares, 2, channels, states), _complex(shares, states),
+            jax.ShapeDtypeStruct((shares, channels), jnp.float32),
+        ],
         EXACT=u.dtype != jnp.float32, **_options(plan),
     )  # fmt: skip
-    with_u, with_y = _joined(on_matrices.sum(0))
+    with_u, with_y = on_matrices.sum(0)
     return (
-        jnp.conj(_joined(on_decay.sum(0))),
+        jnp.conj(on_decay.sum(0)),
         jnp.conj(with_u).T,
         2 * with_y,
         on_through.sum(0).astype(feedthrough.dtype),
@@ -59,24 +59,26 @@ def gradients(
 def _forward(decay, discrete, output_matrix, feedthrough, u, initial) -> tuple[Array, Array, Array]:
     into, out_of = _table(_driving(discrete)), _table(_reading(output_matrix))
     y, final, carries = _response(u, into, decay, out_of, feedthrough, decay * initial, False)
-    return y, final, carries.at[0].set(_pairs(initial))
+    return y, final, carries.at[0].set(initial)
 
 
 def _response(sequence, into, decay, out_of, through, start, reverse: bool) -> tuple[Array, Array, Array]:
-    """The response to a sequence, the last position's state, and those that enter the tiles, (tiles, B, P, 2)."""
+    """The response to a sequence, the last position's state, and those that enter the tiles, (tiles, B, P)."""
     rows, times, channels = sequence.shape
     states = decay.size
     plan = kernels.plan(channels, states, gradient=False)
     tiles = plan.tiles(times)
     slots = jax.ShapeDtypeStruct((plan.slots(times, rows * states),), jnp.int32)
-    result = jax.ShapeDtypeStruct(sequence.shape, sequence.dtype)
-    _, result, carries, final = jax_triton.triton_call(
-        sequence, into, _pairs(decay), out_of, through, _pairs(start), times, rows, tiles, channels, states,
+    # Blocks of states add to the result one after the other, and a half would round each time.
+    summed = jnp.float32 if plan.blocks(states) > 1 else sequence.dtype
+    result = jax.ShapeDtypeStruct(sequence.shape, summed)
+    _, result, carries, final = triton_call(
+        sequence, into, decay, out_of, through, start, times, rows, tiles, channels, states,
         kernel=kernels.response, grid=tiles * rows, zeroed_outputs=(0,),
-        out_shape=[slots, result, _single(tiles, rows, states, 2), _single(rows, states, 2)],
+        out_shape=[slots, result, _complex(tiles, rows, states), _complex(rows, states)],
         REVERSE=reverse, EXACT=sequence.dtype != jnp.float32, **_options(plan),
     )  # fmt: skip
-    return result, _joined(final), carries
+    return result.astype(sequence.dtype), final, carries
 
 
 def _options(plan: kernels.Plan) -> dict:
@@ -84,16 +86,8 @@ def _options(plan: kernels.Plan) -> dict:
     return {name: value for name, value in plan._asdict().items() if name != "maxnreg"}
 
 
-def _single(*shape: int) -> jax.ShapeDtypeStruct:
-    return jax.ShapeDtypeStruct(shape, jnp.float32)
-
-
-def _pairs(x: Array) -> Array:
-    return jnp.stack([x.real, x.imag], -1)
-
-
-def _joined(x: Array) -> Array:
-    return jax.lax.complex(x[..., 0], x[..., 1])
+def _complex(*shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, jnp.complex64)
 
 
 def _driving(discrete: Array) -> Array:
@@ -102,8 +96,8 @@ def _driving(discrete: Array) -> Array:
 
 
 def _reading(output_matrix: Array) -> Array:
-    """What reads the parts of the states, (H, P, re and im): 2 Re(C x) = 2 Re C Re x − 2 Im C Im x."""
-    return jnp.stack([2 * output_matrix.real, -2 * output_matrix.imag], -1)
+    """What reads the parts of the states, (H, re and im, P): 2 Re(C x) = 2 Re C Re x − 2 Im C Im x."""
+    return jnp.stack([2 * output_matrix.real, -2 * output_matrix.imag], 1)
 
 
 def _table(matrix: Array) -> Array:

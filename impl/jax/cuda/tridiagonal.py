@@ -1,14 +1,11 @@
-"""The tridiagonal row on CUDA through jax-triton: flat batches, holomorphic (bilinear) gradients.
-
-jax-triton knows no complex buffers, so complex arrays travel as two planes, (2, …); XLA splits and joins them.
-"""
+"""The tridiagonal row on CUDA through jax-triton: flat batches, holomorphic (bilinear) gradients."""
 
 import jax
 import jax.numpy as jnp
-import jax_triton
 import triton
 from jax import Array
 
+from impl.jax.cuda.calls import triton_call
 from impl.triton import tridiagonal as resolvent
 from impl.triton import tridiagonal_adjoint as adjoint
 from impl.triton import tridiagonal_blocks as between
@@ -32,8 +29,8 @@ class _System:
         self.plan: Plan = plan(self.batch, self.length, sites[self.internal.name])
         bonds = any(map(jnp.iscomplexobj, arrays[1:3])) or self.plan.small
         self.kinds = (jnp.iscomplexobj(arrays[0]) or self.plan.small, bonds, bonds, True)
-        self.planes = [self.numbers(x, kind) for x, kind in zip(arrays, self.kinds, strict=True)]
-        self.columns = self.rows = self.planes[3]  # never read in a chain of one block
+        self.arrays = [self.numbers(x, kind) for x, kind in zip(arrays, self.kinds, strict=True)]
+        self.columns = self.rows = self.arrays[3]  # never read in a chain of one block
         if self.plan.blocks > 1:
             self.columns, self.rows = self._carries()
 
@@ -41,23 +38,22 @@ class _System:
         """x as the kernels read it; one number for an empty array, which they do not read."""
         if x.size == 0:
             x = jnp.zeros(1, self.internal)
-        x = x.astype(self.complex if complex_array else self.internal)
-        return jnp.stack([x.real, x.imag]) if complex_array else x
+        return x.astype(self.complex if complex_array else self.internal)
 
     def call(self, kernel: triton.JITFunction, *arrays: Array, out: list, cotangent: bool = False, **flags: bool):
         """`kernel` on the system, `arrays` and the sizes, for the arrays of `out`."""
         off = self.length - 1
         sizes = (self.batch, self.length, self.plan.blocks, self.length, off, off, 1)
         last = () if not cotangent else (self.length if kernel is adjoint.resolvent_diagonal_vjp else 1,)
-        return jax_triton.triton_call(
-            *self.planes, *arrays, *sizes, *last, kernel=kernel, out_shape=out, grid=self.grid,
-            MAIN=_kind(self.kinds[0]), OFF=_kind(self.kinds[1]), COMPLEX="planes",
+        return triton_call(
+            *self.arrays, *arrays, *sizes, *last, kernel=kernel, out_shape=out, grid=self.grid,
+            MAIN=_kind(self.kinds[0]), OFF=_kind(self.kinds[1]),
             ALIGNED=not self.plan.small and self.length % 4 == 0, **flags, **self.plan.options,
         )  # fmt: skip
 
     def between(self, kernel: triton.JITFunction, maps: Array, planes: int) -> list[Array]:
         """`kernel` on what the blocks of a chain do, for two arrays of `planes`: what enters them from either side."""
-        return jax_triton.triton_call(
+        return triton_call(
             maps, self.batch, self.plan.blocks, kernel=kernel, out_shape=[self.space(planes), self.space(planes)],
             grid=self.batch, **rows_of_blocks(self.plan.blocks),
         )  # fmt: skip
@@ -74,16 +70,15 @@ class _System:
         return jax.ShapeDtypeStruct((count, self.batch * self.plan.blocks), dtype or self.internal)
 
     def gradients(self) -> list[jax.ShapeDtypeStruct]:
-        return [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in self.planes[:3]]
+        return [jax.ShapeDtypeStruct(x.shape, x.dtype) for x in self.arrays[:3]]
 
     def returned(self, gradients: list[Array], totals: Array) -> tuple[Array, ...]:
         """Gradients as the given arrays: real for real ones, in their precision."""
         shift = totals.reshape(2, self.batch, self.plan.blocks).sum(2)
         found = []
-        for x, kind, y in zip((*gradients, shift), self.kinds, self.given, strict=True):
-            joined = jax.lax.complex(x[0], x[1]) if kind else x
-            joined = joined if jnp.iscomplexobj(y) else jnp.real(joined)
-            found.append(joined.astype(y.dtype).reshape(y.shape) if y.size else jnp.zeros_like(y))
+        for x, y in zip((*gradients, jax.lax.complex(*shift)), self.given, strict=True):
+            alike = x if jnp.iscomplexobj(y) else jnp.real(x)
+            found.append(alike.astype(y.dtype).reshape(y.shape) if y.size else jnp.zeros_like(y))
         return tuple(found)
 
     def _carries(self) -> list[Array]:
@@ -92,7 +87,7 @@ class _System:
 
 
 def _kind(complex_array: bool) -> str:
-    return "planes" if complex_array else "real"
+    return "pairs" if complex_array else "real"
 
 
 def resolvent_diagonal(
@@ -102,9 +97,9 @@ def resolvent_diagonal(
     system = _System((main, upper, lower, shift), internal, SITES)
     (result,) = system.call(
         resolvent.resolvent_diagonal, system.columns, system.rows, CARRY=system.carry,
-        out=[jax.ShapeDtypeStruct((2, *main.shape), system.internal)],
+        out=[jax.ShapeDtypeStruct(main.shape, system.complex)],
     )  # fmt: skip
-    return jax.lax.complex(result[0], result[1]).astype(jnp.result_type(main.dtype, jnp.complex64)), ()
+    return result.astype(jnp.result_type(main.dtype, jnp.complex64)), ()
 
 
 def resolvent_diagonal_vjp(

@@ -22,7 +22,7 @@ def scan(decay: Tensor, drive: Tensor, initial: Tensor, reverse: bool = False) -
     states = torch.empty_like(drive)
     with torch.cuda.device_of(drive):
         kernels.states[(plan.programs,)](
-            _numbers(decay), _numbers(drive), _numbers(initial), *sizes, 0, 0, 0, slots, _numbers(states),
+            _numbers(decay), _numbers(drive), _numbers(initial), *sizes, slots, _numbers(states),
             REVERSE=reverse, **_options(plan, decay),
         )  # fmt: skip
     return states
@@ -37,7 +37,7 @@ def scan_vjp(decay: Tensor, states: Tensor, initial: Tensor, cotangent: Tensor) 
     terms = flow.new_empty((rows, times, channels) if decay.ndim == 3 else (plan.tiles, rows, channels))
     with torch.cuda.device_of(flow):
         kernels.gradients[(plan.programs,)](
-            _numbers(decay), _numbers(cotangent), _numbers(states), _numbers(initial), *sizes, 0, 0, 0, 0,
+            _numbers(decay), _numbers(cotangent), _numbers(states), _numbers(initial), *sizes,
             slots, _numbers(flow), _numbers(terms), CONJUGATE=True, **_options(plan, decay),
         )  # fmt: skip
     by_row = terms if decay.ndim == 3 else terms.sum(0)
@@ -61,9 +61,7 @@ def _plain(x: Tensor) -> Tensor:
 
 
 def _numbers(x: Tensor) -> Tensor:
-    """What Triton takes: no complex numbers, but their bits or their parts."""
-    if x.dtype == torch.complex64:
-        return x.view(torch.int64)
+    """What Triton takes: no complex numbers, but their parts."""
     return torch.view_as_real(x) if x.is_complex() else x
 
 

@@ -100,7 +100,10 @@ def _launched(sequence, into, decay, out_of, through, start, *, reverse) -> tupl
     plan = kernels.plan(channels, states, gradient=False)
     tiles = plan.tiles(times)
     sequence = sequence.contiguous()
-    result, final, carries = torch.empty_like(sequence), torch.empty_like(start), start.new_empty(tiles, rows, states)
+    # Blocks of states add to the result one after the other, and a half would round each time.
+    summed = torch.float32 if plan.blocks(states) > 1 else sequence.dtype
+    result, final = torch.empty_like(sequence, dtype=summed), torch.empty_like(start)
+    carries = start.new_empty(tiles, rows, states)
     slots = torch.zeros(plan.slots(times, rows * states), dtype=torch.int32, device=sequence.device)
     with torch.cuda.device_of(sequence):
         kernels.response[(tiles * rows,)](
@@ -108,7 +111,7 @@ def _launched(sequence, into, decay, out_of, through, start, *, reverse) -> tupl
             times, rows, tiles, channels, states, slots, result, _reals(carries), _reals(final),
             REVERSE=reverse, EXACT=sequence.dtype != torch.float32, **plan._asdict(),
         )  # fmt: skip
-    return result, final, carries
+    return result.to(sequence.dtype), final, carries
 
 
 def _table(matrix: Tensor, *, by_state: bool, real: float = 1.0, imaginary: float = 1.0) -> Tensor:

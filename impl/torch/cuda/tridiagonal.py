@@ -53,7 +53,7 @@ class _System:
         """What the kernels are compiled for. Main and the `rows` that go with it may all be aligned."""
         main, upper, _, _ = self.arrays
         return {
-            "MAIN": _kind(main), "OFF": _kind(upper), "COMPLEX": "pairs",
+            "MAIN": _kind(main), "OFF": _kind(upper),
             "ALIGNED": not self.plan.small and self.length % 4 == 0 and all(map(_aligned, (main, *rows))),
             **self.plan.options, **registers(self.plan.options["num_warps"]),
         }  # fmt: skip
