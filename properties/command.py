@@ -112,7 +112,7 @@ def bench(options: argparse.Namespace) -> int:
     if importlib.util.find_spec("pytest_benchmark") is None:
         raise Unavailable("bench: pytest-benchmark is not installed; python -m pip install 'gaugeblock[bench,test]'")
     kept = open_folder(options.report).resolve() / BENCHMARKS
-    command = [sys.executable, "-m", "pytest", str(home), "-q", "-p", "no:xdist", f"--benchmark-json={kept}"]
+    command = [sys.executable, "-m", "pytest", str(home), "-v", "-p", "no:xdist", f"--benchmark-json={kept}"]
     command += ["--kernel", options.kernel, "--device", options.device]
     command += ["--framework", options.framework] if options.framework else []
     return min(subprocess.run(command, cwd=home.parent.parent, check=False).returncode, 2)

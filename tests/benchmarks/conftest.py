@@ -12,7 +12,7 @@ from properties.errors import Unavailable
 from properties.frameworks import FRAMEWORKS
 from tests.benchmarks.job import SHIPPED, rows
 from tests.benchmarks.machine import Machine
-from tests.benchmarks.table import Table
+from tests.benchmarks.table import TOLD, Table
 
 LEGEND = (
     "wall: one synchronised call. device: one of many queued calls. limit: the time that the machine needs for the",
@@ -71,6 +71,15 @@ def _memory_given_back():
     gc.collect()
     if "torch" in sys.modules and sys.modules["torch"].cuda.is_available():
         sys.modules["torch"].cuda.empty_cache()
+
+
+def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] | None:
+    """With -v a row tells what it measured, or why it failed, while the others still run."""
+    if report.when == "call" and report.passed and (told := dict(report.user_properties).get(TOLD)):
+        return "passed", ".", f"PASSED ({told})"
+    if report.when == "call" and report.failed:
+        return "failed", "F", f"FAILED ({report.longreprtext.strip().splitlines()[-1]})"
+    return None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

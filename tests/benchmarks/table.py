@@ -8,6 +8,7 @@ from tests.benchmarks.job import SHIPPED, Row
 from tests.benchmarks.machine import Machine
 
 MARK = "*"
+TOLD = "told"  # what a row's report says of it while the others run
 HEADER = ("kernel", "direction", "shape", "framework", "contender", "wall", "device", "limit", "times as long")
 
 
@@ -86,6 +87,11 @@ class Table:
         """Keep it; returns its record, with the peers met so far on the same job."""
         self.measurements.append(measured)
         return measured.record() | {"peers": self.peers(measured)}
+
+    def last(self) -> str:
+        """What was measured last, in a few words."""
+        *_, wall, device, share, ratios = self._cells(self.measurements[-1])
+        return ", ".join(filter(None, (device or wall, share, ratios)))
 
     def peers(self, measured: Measurement) -> dict[str, dict[str, float]]:
         """Each peer's median seconds and how many times as long it takes; none for a peer itself."""

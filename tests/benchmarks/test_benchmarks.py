@@ -17,14 +17,14 @@ from tests.benchmarks.clocks import clock, repeats_within
 from tests.benchmarks.gate import implementation_of, refusal, verdict
 from tests.benchmarks.job import FORWARD, Job, Row, Shape
 from tests.benchmarks.machine import Machine
-from tests.benchmarks.table import Measurement, Table
+from tests.benchmarks.table import TOLD, Measurement, Table
 
 MOST_SETS = 64
 ROUNDS = (5, 200)
 SECONDS = 0.4  # what the rounds of one row may take together
 
 
-def test_speed(row: Row, device: str, machine: Machine, table: Table, benchmark):
+def test_speed(row: Row, device: str, machine: Machine, table: Table, benchmark, record_property):
     timer, peer = clock(row.framework, device), row.peer
     if peer and (reason := peer.too_much(row.shape, timer.free_memory())):
         pytest.skip(f"{peer.label}: {reason}")
@@ -46,6 +46,7 @@ def test_speed(row: Row, device: str, machine: Machine, table: Table, benchmark)
     if measured:
         told = verdict(row.job, peer, device) if peer else ""
         benchmark.extra_info |= table.add(replace(measured, verdict=told))
+        record_property(TOLD, table.last())
 
 
 def _timed(row: Row, implementation: Implementation, machine: Machine, benchmark) -> Measurement | None:
