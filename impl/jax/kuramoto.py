@@ -35,7 +35,9 @@ def attend(q: Array, k: Array, v: Array, lag: Array, *, causal: bool = False, sc
         if max(q.shape[-1], v.shape[-1]) <= cuda.WIDEST:
             options = (("causal", bool(causal)), ("scale", float(scale)))
             flat = [jnp.broadcast_to(x, (*batch, *x.shape[-2:])).reshape(-1, *x.shape[-2:]) for x in (q, k, v)]
-            result = OnCuda(cuda.value, cuda.vjp, _in_pieces, options)(*flat, jnp.broadcast_to(lag, flat[0].shape[:1]))
+            # The gradient of the lag is a sum over rows, each of which may be too large for a half.
+            behind = jnp.broadcast_to(lag.astype(_inside(lag)), flat[0].shape[:1])
+            result = OnCuda(cuda.value, cuda.vjp, _in_pieces, options)(*flat, behind)
             return result.reshape(*batch, q.shape[-2], v.shape[-1])
     return _in_pieces(q, k, v, lag, causal=causal, scale=scale)
 

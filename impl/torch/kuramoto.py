@@ -38,7 +38,9 @@ def attend(q: Tensor, k: Tensor, v: Tensor, lag: Tensor, *, causal: bool = False
         partial(backend.vjp, causal=causal, scale=scale),
         partial(chunked.jvp, causal=causal, scale=scale),
     )
-    return kernel(*flat, lag.expand(flat[0].shape[0])).reshape(*batch, q.shape[-2], v.shape[-1])
+    # The gradient of the lag is a sum over rows, each of which may be too large for a half.
+    behind = lag.to(torch.promote_types(lag.dtype, torch.float32)).expand(flat[0].shape[0])
+    return kernel(*flat, behind).reshape(*batch, q.shape[-2], v.shape[-1])
 
 
 def phase_coupling(phase: Tensor, frequency: Tensor, coupling: Tensor, lag: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ SETS: tuple[tuple[Array, ...], ...] = (
     (Array((33, 7)), Array((64,)), Array((7,)), Array((1,))),
     tuple(Array((3,), index % 3 == 0) for index in range(7)),
 )
+LARGE = (Array((100, 93)), Array((3_001,), True), Array((9_000,)), Array((2,)))
 # Few pairs of shapes and bounds: a compiling framework compiles each anew.
 BOUNDED = (
     (SETS[0], 1.0),
@@ -106,6 +107,26 @@ def clipped_sets(draw, dtype: str, bounded: tuple = BOUNDED) -> Case:
     arrays, max_norm = draw(st.sampled_from(bounded))
     case = draw(filled(arrays, dtype))
     return replace(case, options={"max_norm": max_norm}, drawn=f"{case.drawn}, max_norm {max_norm:.3g}")
+
+
+def large_set(case: Case) -> Case:
+    """A set of more elements than a block of any kernel's, of order 1."""
+    return fill_set(LARGE, "plain", "normal", 0, case.seed, case.dtype)
+
+
+def large_clipped_set(case: Case) -> Case:
+    """One whose norm is about twice or half the bound."""
+    large = large_set(case)
+    bound = float(np.exp2(np.rint(np.log2(global_norm(list(large.inputs)))) + case.seed % 2 * 2 - 1))
+    return replace(large, options={"max_norm": bound}, drawn=f"{large.drawn}, max_norm {bound:g}")
+
+
+def large_broken_set(case: Case) -> Case:
+    return spoiled(large_set(case), SHARES[0])
+
+
+def large_broken_clipped_set(case: Case) -> Case:
+    return spoiled(large_clipped_set(case), SHARES[2])
 
 
 def single_arrays(dtype: str) -> st.SearchStrategy[Case]:

@@ -17,6 +17,8 @@ BUCKETS = (
     Bucket(33, 33, 8, 8, options=CAUSAL),
     Bucket(9, 5, 3, 4, (2,), options=CAUSAL),
 )
+LARGE = (Bucket(200, 330, 72, 40, (2,)), Bucket(300, 300, 64, 64, options=CAUSAL))
+LARGE_IN_DOUBLE = (Bucket(70, 140, 20, 12, (2,)), Bucket(140, 140, 20, 20, options=CAUSAL))  # the gauge is slow there
 # Standard deviations of scale·⟨q, k⟩ in radians: linear, a turn, many turns.
 SPREADS = {
     "float64": (0.125, 1.0, 8.0, 64.0),
@@ -54,6 +56,14 @@ def cases(draw, dtype: str) -> Case:
     spread = draw(st.sampled_from(SPREADS[dtype]))
     lag = draw(st.sampled_from(HALF_LAGS if dtype in HALVES else LAGS))
     return fill_case(bucket, kinds, spread, lag, draw(st.integers(0, 2**32 - 1)), dtype)
+
+
+def large_case(case: Case) -> Case:
+    """More queries and keys than a tile of any kernel's."""
+    lags = HALF_LAGS if case.dtype in HALVES else LAGS
+    buckets = LARGE_IN_DOUBLE if case.dtype == "float64" else LARGE
+    bucket, lag = buckets[case.seed % len(buckets)], lags[case.seed % len(lags)]
+    return fill_case(bucket, ("normal", "normal"), SPREADS[case.dtype][0], lag, case.seed, case.dtype)
 
 
 def fill_oscillators(

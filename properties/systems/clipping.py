@@ -9,6 +9,7 @@ from properties.case import BadInput, Case
 from properties.inputs import clipping as drawn
 from properties.kernel import Kernel
 from properties.laws import clipping as laws
+from properties.laws.several_tiles import several_tiles
 from properties.variant import Peer
 
 SET = ("gradients",)
@@ -74,7 +75,7 @@ KERNELS = (
         inputs=drawn.gradient_sets,
         core=(),
         gathers=True,
-        laws=laws.NORM,
+        laws=(*laws.NORM, *several_tiles(drawn.large_set)),
         refuses=(bad_set("gradients", "integers as a gradient", _integers),),
         empty=_empty({}),
         peers=(
@@ -88,7 +89,7 @@ KERNELS = (
         inputs=drawn.clipped_sets,
         core=(),
         gathers=True,
-        laws=laws.PLAIN_CLIPPING,
+        laws=(*laws.PLAIN_CLIPPING, *several_tiles(drawn.large_clipped_set)),
         refuses=(bad_clip("gradients", "integers as a gradient", _integers), *_bounds(bad_clip)),
         empty=_empty(BOUND),
         peers=(
@@ -116,7 +117,7 @@ KERNELS = (
         inputs=drawn.broken_sets,
         core=(),
         gathers=True,
-        laws=laws.SANITIZING,
+        laws=(*laws.SANITIZING, *several_tiles(drawn.large_broken_set)),
         refuses=(bad_set("gradients", "integers as a gradient", _integers),),
         empty=_empty({}),
         peers=(_peer("optax.zero_nans", "jax", "optax_zero_nans", requires="optax"),),
@@ -127,7 +128,7 @@ KERNELS = (
         inputs=drawn.broken_clipped_sets,
         core=(),
         gathers=True,
-        laws=laws.SAFE,
+        laws=(*laws.SAFE, *several_tiles(drawn.large_broken_clipped_set)),
         refuses=(bad_clip("gradients", "integers as a gradient", _integers), *_bounds(bad_clip)),
         empty=_empty(BOUND),
         arguments=SET,

@@ -8,6 +8,7 @@ from properties.half_precision import HALVES, SINGLE_INSIDE
 from properties.inputs.structures import STRUCTURES, fill
 from properties.kernel import Kernel
 from properties.laws.diagnostics import MAGNITUDES
+from properties.laws.several_tiles import several_tiles
 
 # (shape, complex): scalars, empty arrays, a matrix, a long vector.
 SETS = (
@@ -59,6 +60,12 @@ def cases(draw, dtype: str) -> Case:
     )
 
 
+def _large(case: Case) -> Case:
+    """More elements than a piece of any kernel's, not a multiple of it, beside small arrays."""
+    shapes = (((70_001,), False), ((20_000,), True), ((3, 5), False))
+    return fill_case(shapes, "normal", SPOILS[case.seed % 3 * 2 % 5], 0, case.seed, case.dtype)
+
+
 def _of_integers(case: Case):
     return (np.ones(3, np.int64),), {}
 
@@ -68,7 +75,7 @@ KERNELS = (
         "diagnostics.magnitudes",
         inputs=cases,
         core=(),
-        laws=MAGNITUDES,
+        laws=(*MAGNITUDES, *several_tiles(_large, gradients=False)),
         refuses=(BadInput("arrays[0]", "an array of integers", _of_integers),),
         dtypes=("float32", "float64", *HALVES),
         variants=SINGLE_INSIDE,

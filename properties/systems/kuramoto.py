@@ -10,6 +10,7 @@ from properties.half_precision import HALVES, SINGLE_INSIDE
 from properties.inputs import kuramoto as drawn
 from properties.kernel import Kernel
 from properties.laws import kuramoto as laws
+from properties.laws.several_tiles import several_tiles
 
 ATTENTION = ("q", "k", "v", "lag")
 COUPLING = ("phase", "frequency", "coupling", "lag")
@@ -59,7 +60,7 @@ KERNELS = (
         "kuramoto.attend",
         inputs=drawn.cases,
         core=(2, 2, 2, 0),
-        laws=laws.ATTENTION,
+        laws=(*laws.ATTENTION, *several_tiles(drawn.large_case)),
         refuses=(
             bad_attention("q", "a query without an axis of times", lambda x: x[0, 0, 0]),
             bad_attention("k", "keys with more channels than the queries", lambda x: np.concatenate([x, x], -1)),

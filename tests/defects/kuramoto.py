@@ -130,6 +130,20 @@ def masked_before_the_sine(q, k, v, lag, *, causal=False, scale=1.0):
     return (scale * (product.tril() if causal else product) + lag).sin() @ v
 
 
+@instead_of("masked")
+def ragged_end_forgotten(response, causal):
+    """More than a tile of keys are read by whole tiles of 64; the rest is left."""
+    keys = response.shape[-1]
+    read = torch.arange(keys, device=response.device) < (keys // 64 * 64 or keys)
+    return masked(response * read, causal)
+
+
+@instead_of("phases", "float16")
+def lag_summed_in_half(q, k, lag, scale):
+    """The gradient of the lag is a sum over rows in half precision, where each row's may overflow."""
+    return phases(q, k, lag.half().expand(len(q), 1, 1).float() if q.ndim == 3 else lag, scale)
+
+
 @defect(COUPLING)
 def others_only(phase, frequency, coupling, lag):
     """K/(N − 1) for K/N."""

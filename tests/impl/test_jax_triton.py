@@ -74,7 +74,7 @@ for part, size in ((jnp.real, 5), (lambda x: x, 21)):
         expected, pull_back = jax.vjp(getattr(plain, name), *arrays)
         found, saved = getattr(fast, name)(*arrays, jnp.float32)
         gradients = getattr(fast, name + "_vjp")(*arrays, saved, cotangent, jnp.float32)
-        alike((found, *gradients), (expected, *pull_back(cotangent)), roundings=200 * size)  # a matrix close to singular
+        alike((found, *gradients), (expected, *pull_back(cotangent)), roundings=200 * size)  # close to singular
 """
 
 

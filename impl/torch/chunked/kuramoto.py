@@ -1,6 +1,6 @@
 """Sine attention of flat batches, some queries at a time: the whole matrix of phases never exists.
 
-q (B, T, D), k (B, S, D), v (B, S, E), lag (B). Halves are computed in float32.
+q (B, T, D), k (B, S, D), v (B, S, E), one dtype; lag (B). Halves are computed in float32.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ def vjp(
         by_k += scale * (by_phase.mT @ wide_q[:, rows])
         by_v += (phase.sin() * counts).mT @ received
         by_lag += by_phase.sum((-2, -1))
-    return tuple(gradient.to(q.dtype) for gradient in (by_q, by_k, by_v, by_lag))
+    return *(gradient.to(q.dtype) for gradient in (by_q, by_k, by_v)), by_lag.to(lag.dtype)
 
 
 def jvp(

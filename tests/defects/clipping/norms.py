@@ -49,4 +49,10 @@ def holes_in_the_norm(gradients):
     return honest.global_norm([torch.nan_to_num(g, 0, 0, 0) for g in gradients])
 
 
+@defect(NORM)
+def ragged_end_forgotten(gradients):
+    """Arrays of more than a block are read by whole blocks of 4096; the rest is left."""
+    return honest.global_norm([g.flatten()[: g.numel() // 4096 * 4096 or None] for g in gradients])
+
+
 DEFECTS: tuple[Defect, ...] = defects_in(list(vars().values()))
