@@ -13,7 +13,7 @@ from properties.law import Law, law
 
 
 def several_tiles(enlarged: Callable[[Case], Case], *, gradients: bool = True) -> tuple[Law, ...]:
-    """Laws of values and of gradients on large cases. enlarged(case): a large one of the drawn case's dtype and seed."""
+    """Laws of values and of gradients, on large cases. enlarged(case): a large one of the same dtype and seed."""
 
     def adapt(case: Case, implementation: Implementation) -> Case:
         return enlarged(case)
