@@ -105,7 +105,7 @@ def takes_the_call(function: Callable, address: str, kernel: Kernel) -> None:
     except (TypeError, ValueError):
         return
     contract = inspect.signature(kernel.reference).parameters
-    arrays = kernel.arguments or kernel.core
+    arrays = [name for name in kernel.arguments or kernel.core if name not in kernel.by_name]
     options = {name: p.default for name, p in contract.items() if name not in kernel.arguments}
     # What a function takes beyond the contract is its own affair, as long as it has a default.
     try:

@@ -23,6 +23,7 @@ def contract(kernel: Kernel) -> Iterator[str]:
     """The lines of the whole contract: shapes, results and errors as the reference tells them, then every law."""
     yield signature(kernel)
     yield from (f"    {line}".rstrip() for line in _meaning(kernel).splitlines())
+    yield from (f"    {name} comes by name, to kernels whose signature has it" for name in kernel.by_name)
     for heading, laws in (
         (f"laws of {kernel.name}", kernel.laws),
         ("laws of every kernel", UNIVERSAL),

@@ -1,5 +1,6 @@
 """Implementation: a function that claims to keep a kernel's contract."""
 
+import inspect
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -52,6 +53,13 @@ class Implementation:
     def working(self) -> AbstractContextManager:
         """The state of the framework in which the function is judged."""
         return self.framework.working(double=self.arithmetic.elementwise < ARITHMETICS["float32"].elementwise)
+
+    def names(self, argument: str) -> bool:
+        """Whether the function's signature has this argument: one that not every kernel takes."""
+        try:
+            return argument in inspect.signature(self.function).parameters
+        except (TypeError, ValueError):
+            return False
 
     def arrays(self, case: Case) -> tuple:
         return tuple(self.framework.array(array, self.dtype, self.device) for array in case.inputs)

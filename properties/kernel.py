@@ -21,6 +21,7 @@ class Kernel:
 
     - inputs(dtype): strategy of cases. - core: number of trailing axes of each input that are not batch axes.
     - gathers: the first argument is a list of arrays, as many as the case has beyond the other arguments.
+    - by_name: the last of the arguments, given by name; a user's kernel need not take them.
     - laws: beyond the universal ones. - period: values are compared modulo it.
     - refuses: bad inputs. - empty(dtype): cases with axes of length zero.
     - vacuous_limit: share of vacuous examples above which the contract itself fails.
@@ -37,6 +38,7 @@ class Kernel:
     variants: tuple[Variant, ...] = ()
     peers: tuple[Peer, ...] = ()
     arguments: tuple[str, ...] = ()
+    by_name: tuple[str, ...] = ()
     gathers: bool = False
     vacuous_limit: float = 0.1
 
@@ -69,8 +71,8 @@ class Kernel:
         return (*given, *as_cotangents(self.reference(*given, **case.options), cotangents))
 
     def taking_arrays(self, function: Callable) -> Callable:
-        """`function` as a function of single arrays."""
-        return _taking_arrays(self, function) if self.gathers else function
+        """`function` as a function of single arrays, in the order of the arguments."""
+        return _taking_arrays(self, function) if self.gathers or self.by_name else function
 
     def names_of(self, case: Case) -> tuple[str, ...]:
         """A name for every array of the case."""
@@ -111,6 +113,8 @@ class Kernel:
 def _taking_arrays(kernel: Kernel, function: Callable) -> Callable:
     @functools.wraps(function)
     def of_arrays(*arrays: Any, **options: Any) -> Any:
-        return function(*kernel.positional(arrays), **options)
+        ordered = len(arrays) if kernel.gathers else len(kernel.arguments) - len(kernel.by_name)
+        named = dict(zip(kernel.by_name, arrays[ordered:], strict=False))
+        return function(*kernel.positional(arrays[:ordered]), **named, **options)
 
     return of_arrays

@@ -1,7 +1,7 @@
 """Softmax attention, from the whole matrix of scores.
 
-Shapes: T queries, S keys, D and E channels; leading axes (…) broadcast. Key j counts for query i if j < lengths, and,
-where causal, if j ≤ i. Source: A. Vaswani et al., Attention Is All You Need, 2017, eq. 1 and section 3.2.2.
+Shapes: T queries, S keys, D and E channels; leading axes (…) broadcast. Source: A. Vaswani et al., Attention Is All You
+Need, 2017, eq. 1 and section 3.2.2.
 """
 
 from math import prod
@@ -15,30 +15,33 @@ from reference.shapes import require_shape
 __all__ = ["attend", "attend_vjp", "counting", "multi_head", "multi_head_vjp"]
 
 
-def attend(q, k, v, lengths=None, *, causal=False, scale=None):
+def attend(q, k, v, lengths=None, query_lengths=None, *, causal=False, scale=None):
     """softmax(scale·q kᵀ) v over the keys that count; a query for which none counts gives 0.
 
-    q (…, T, D), k (…, S, D), v (…, S, E); lengths (…) integers, all keys if None; scale 1/√D if None → (…, T, E).
-    Raises ValueError for shapes that do not fit.
+    q (…, T, D), k (…, S, D), v (…, S, E); lengths (…) and query_lengths (…) integers, all keys and all queries if None;
+    scale 1/√D if None → (…, T, E). Raises ValueError for shapes that do not fit. Key j counts for query i if
+    j < lengths, i < query_lengths and, where causal, j ≤ i; a query i ≥ query_lengths may hold anything, NaN as well.
     """
-    return _weights(q, k, v, lengths, causal, scale) @ v
+    return _weights(q, k, v, lengths, query_lengths, causal, scale) @ v
 
 
 def attend_vjp(q, k, v, *lengths_and_cotangent, causal=False, scale=None):
-    """Gradients of q, k and v, and zeros for lengths if they are given.
+    """Gradients of q, k and v, and zeros for lengths and query_lengths if they are given.
 
     With weights P and dP = cotangent vᵀ: dS = P∘(dP − Σ_j P dP), ∂q = scale·dS k, ∂k = scale·dSᵀ q, ∂v = Pᵀ cotangent.
     """
-    *lengths, cotangent = lengths_and_cotangent
-    weights = _weights(q, k, v, lengths[0] if lengths else None, causal, scale)
+    *given, cotangent = lengths_and_cotangent
+    lengths, query_lengths = (*given, None, None)[:2]
+    weights = _weights(q, k, v, lengths, query_lengths, causal, scale)
+    queries, cotangent = (_within(x, query_lengths) for x in (q, cotangent))
     received = cotangent @ _transposed(v)
     by_score = weights * (received - np.sum(weights * received, axis=-1, keepdims=True))
     factor = _scale(q, scale)
     return (
         like_input(factor * (by_score @ k), q),
-        like_input(factor * (_transposed(by_score) @ q), k),
+        like_input(factor * (_transposed(by_score) @ queries), k),
         like_input(_transposed(weights) @ cotangent, v),
-        *(np.zeros(np.shape(given)) for given in lengths),
+        *(np.zeros(np.shape(integers)) for integers in given if integers is not None),
     )
 
 
@@ -68,19 +71,30 @@ def by_weight(x, cotangent):
     return _transposed(flat[0]) @ flat[1]
 
 
-def counting(shape, lengths, causal):
+def counting(shape, lengths, query_lengths, causal):
     """Which keys count for which query, bool (…, T, S) of that shape."""
     times, keys = shape[-2:]
     place = np.arange(keys)
     counts = np.ones(shape, bool) if lengths is None else place < np.asarray(lengths)[..., None, None]
+    counts = counts if query_lengths is None else counts & asked(times, query_lengths)
     return np.broadcast_to(counts & (place <= np.arange(times)[:, None]) if causal else counts, shape)
 
 
-def _weights(q, k, v, lengths, causal, scale):
+def asked(times, query_lengths):
+    """The queries before their length, bool (…, T, 1)."""
+    return np.arange(times)[:, None] < np.asarray(query_lengths)[..., None, None]
+
+
+def _within(x, query_lengths):
+    """x (…, T, C) with zeros for the queries that are padding, which may hold what is no number."""
+    return x if query_lengths is None else np.where(asked(np.shape(x)[-2], query_lengths), x, 0)
+
+
+def _weights(q, k, v, lengths, query_lengths, causal, scale):
     """exp(s − max s)/Σ exp(s − max s) of each row of scores s. The shift is free; a masked score is −∞."""
-    shape = _check(q, k, v, lengths)
+    shape = _check(q, k, v, lengths, query_lengths)
     scores = np.broadcast_to(_scale(q, scale) * (q @ _transposed(k)), shape)
-    counts = counting(shape, lengths, causal)
+    counts = counting(shape, lengths, query_lengths, causal)
     masked = np.where(counts, scores, -np.inf)
     highest = np.max(free(masked), axis=-1, keepdims=True, initial=-np.inf)
     unnormalised = np.exp(masked - np.where(np.isneginf(highest), 0, highest))
@@ -108,7 +122,7 @@ def _joined(x):
     return np.reshape(np.swapaxes(x, -2, -3), (*batch, times, heads * channels))
 
 
-def _check(q, k, v, lengths) -> tuple[int, ...]:
+def _check(q, k, v, lengths, query_lengths) -> tuple[int, ...]:
     """The shape of the scores."""
     for name, array in (("q", q), ("k", k), ("v", v)):
         require_shape(name, np.ndim(array) >= 2, "(…, T, D)", array)
@@ -119,6 +133,7 @@ def _check(q, k, v, lengths) -> tuple[int, ...]:
         ("k", np.shape(k)[:-2]),
         ("v", np.shape(v)[:-2]),
         ("lengths", () if lengths is None else np.shape(lengths)),
+        ("query_lengths", () if query_lengths is None else np.shape(query_lengths)),
     ):
         try:
             batch = np.broadcast_shapes(batch, own)

@@ -1,8 +1,9 @@
 """Softmax attention: cuDNN's kernel where it serves, Triton's for padded halves on CUDA, XLA's fusion elsewhere.
 
 T queries, S keys, D and E channels; leading axes (…) broadcast. Key j counts for query i if j < lengths, and, where
-causal, if j ≤ i. float16, bfloat16, float32 or float64, one dtype a call; `TypeError` for other types and `ValueError`
-for shapes and options that do not fit, naming the argument. Products keep the precision of the data on every device.
+causal, if j ≤ i; a query i ≥ query_lengths is padding: it may hold anything, and passes no gradient on. float16,
+bfloat16, float32 or float64, one dtype a call; `TypeError` for other types and `ValueError` for shapes and options that
+do not fit, naming the argument. Products keep the precision of the data on every device.
 Source: Vaswani et al., Attention Is All You Need, 2017.
 """
 
@@ -23,31 +24,36 @@ CUDNN_WIDTHS = range(8, 129, 8)  # channels that cuDNN's kernel takes on every a
 
 
 def attend(
-    q: Array, k: Array, v: Array, lengths: Array | None = None,
+    q: Array, k: Array, v: Array, lengths: Array | None = None, query_lengths: Array | None = None,
     *, causal: bool = False, scale: float | None = None, precision: str | None = None,
 ) -> Array:  # fmt: skip
-    """softmax(scale·q kᵀ) v over the keys that count; a query for which none counts gives 0.
+    """softmax(scale·q kᵀ) v over the keys that count; a query for which none counts, or that is padding, gives 0.
 
-    **Arguments**: q (…, T, D), k (…, S, D), v (…, S, E); lengths (…) int32 or int64, all keys if left out; scale 1/√D
-    if left out; precision="tf32" lets a GPU round float32 operands. **Returns**: (…, T, E). Differentiable in q, k and
-    v.
+    **Arguments**: q (…, T, D), k (…, S, D), v (…, S, E); lengths (…) and query_lengths (…) int32 or int64, all keys and
+    all queries if left out; scale 1/√D if left out; precision="tf32" lets a GPU round float32 operands. **Returns**:
+    (…, T, E). Differentiable in q, k and v.
     """
     check_precision(precision)
-    batch = check_attention(q, k, v, lengths)
+    batch = check_attention(q, k, v, lengths, query_lengths)
     scale = 1 / math.sqrt(max(q.shape[-1], 1)) if scale is None else scale
-    if lengths is None and _cudnn_serves(batch, q, k, v):
+    padded = lengths is not None or query_lengths is not None
+    if not padded and _cudnn_serves(batch, q, k, v):
         on_cuda = partial(_by_cudnn, batch=batch, causal=causal, scale=scale)
-        elsewhere = partial(_fused, lengths=None, causal=causal, scale=scale, precision=precision)
+        elsewhere = partial(_fused, lengths=None, query_lengths=None, causal=causal, scale=scale, precision=precision)
         return lax.platform_dependent(q, k, v, cuda=on_cuda, default=elsewhere)
-    if lengths is not None and triton_serves(q, k, v) and 0 not in batch:
+    if padded and triton_serves(q, k, v) and 0 not in batch:
         from impl.jax.cuda import attention as cuda
 
         if max(q.shape[-1], v.shape[-1]) <= cuda.WIDEST:
             options = (("causal", bool(causal)), ("scale", float(scale)))
             flat = [jnp.broadcast_to(x, (*batch, *x.shape[-2:])).reshape(-1, *x.shape[-2:]) for x in (q, k, v)]
-            result = OnCuda(cuda.value, cuda.vjp, _fused, options)(*flat, jnp.broadcast_to(lengths, batch).reshape(-1))
+            ends = [
+                jnp.broadcast_to(x.shape[-2] if given is None else given, batch).reshape(-1)
+                for given, x in ((lengths, k), (query_lengths, q))
+            ]
+            result = OnCuda(cuda.value, cuda.vjp, _fused, options)(*flat, *ends)
             return result.reshape(*batch, q.shape[-2], v.shape[-1])
-    return _fused(q, k, v, lengths, causal, scale, precision)
+    return _fused(q, k, v, lengths, query_lengths, causal, scale, precision)
 
 
 def multi_head(
@@ -68,9 +74,14 @@ def multi_head(
 
 
 def _fused(
-    q: Array, k: Array, v: Array, lengths: Array | None, causal: bool, scale: float, precision: str | None = None
-) -> Array:
+    q: Array, k: Array, v: Array, lengths: Array | None, query_lengths: Array | None, causal: bool, scale: float,
+    precision: str | None = None,
+) -> Array:  # fmt: skip
     """In single precision inside where the data are halves."""
+    if query_lengths is not None:
+        asked = jnp.arange(q.shape[-2])[:, None] < query_lengths[..., None, None]
+        found = _fused(jnp.where(asked, q, 0), k, v, lengths, None, causal, scale, precision)
+        return jnp.where(asked, found, 0)
     internal = jnp.promote_types(q.dtype, jnp.float32)
     scores = product(q.astype(internal) * scale, jnp.swapaxes(k, -1, -2).astype(internal), precision)
     if k.shape[-2] == 0:

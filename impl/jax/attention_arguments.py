@@ -23,7 +23,9 @@ def require(name: str, holds: bool, expected: str, array: Array) -> None:
         raise ValueError(f"{name}: expected shape {expected}, got {array.shape}")
 
 
-def check_attention(q: Array, k: Array, v: Array, lengths: Array | None) -> tuple[int, ...]:
+def check_attention(
+    q: Array, k: Array, v: Array, lengths: Array | None = None, query_lengths: Array | None = None
+) -> tuple[int, ...]:
     """The batch shape."""
     check_alike(q=q, k=k, v=v)
     for name, array in (("q", q), ("k", k), ("v", v)):
@@ -31,11 +33,13 @@ def check_attention(q: Array, k: Array, v: Array, lengths: Array | None) -> tupl
     require("k", k.shape[-1] == q.shape[-1], f"(…, S, {q.shape[-1]})", k)
     require("v", v.shape[-2] == k.shape[-2], f"(…, {k.shape[-2]}, E)", v)
     batch = joined("v", joined("k", q.shape[:-2], k.shape[:-2]), v.shape[:-2])
-    if lengths is None:
-        return batch
-    if not hasattr(lengths, "dtype") or lengths.dtype not in (jnp.int32, jnp.int64):
-        raise TypeError(f"lengths: expected an array of int32 or int64, got {getattr(lengths, 'dtype', type(lengths))}")
-    return joined("lengths", batch, lengths.shape)
+    for name, given in (("lengths", lengths), ("query_lengths", query_lengths)):
+        if given is None:
+            continue
+        if not hasattr(given, "dtype") or given.dtype not in (jnp.int32, jnp.int64):
+            raise TypeError(f"{name}: expected an array of int32 or int64, got {getattr(given, 'dtype', type(given))}")
+        batch = joined(name, batch, given.shape)
+    return batch
 
 
 def check_square(x: Array, heads: int, **weights: Array) -> None:

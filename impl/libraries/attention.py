@@ -23,6 +23,17 @@ def torch_sdpa(q, k, v, lengths=None, *, causal=False, scale=None):
     )
 
 
+def torch_sdpa_padded(q, k, v, lengths=None, query_lengths=None, **options):
+    """The same, and zeros for padded queries."""
+    found = torch_sdpa(q, k, v, lengths, **options)
+    if query_lengths is None:
+        return found
+    import torch
+
+    inside = torch.arange(q.shape[-2], device=q.device)[:, None] < query_lengths[..., None, None]
+    return torch.where(inside, found, 0)
+
+
 def torch_sdpa_math(q, k, v, lengths=None, **options):
     """The same by PyTorch's products and softmax, one after the other."""
     return _by_backend("MATH", q, k, v, lengths, options)
@@ -59,12 +70,13 @@ def torch_multi_head(x, w_q, w_k, w_v, w_o, *, heads, causal=False):
     return found.transpose(0, 1).reshape(x.shape)
 
 
-def jax_dot_product_attention(q, k, v, lengths=None, *, causal=False, scale=None):
+def jax_dot_product_attention(q, k, v, lengths=None, query_lengths=None, *, causal=False, scale=None):
     """`jax.nn.dot_product_attention`, one head a row; missing channels filled with zeros, for it wants E = D."""
     import jax
     import jax.numpy as jnp
 
-    batch = jnp.broadcast_shapes(_batch(q, k, v), () if lengths is None else lengths.shape)
+    ends = [None if x is None else x.astype(jnp.int32) for x in (lengths, query_lengths)]
+    batch = jnp.broadcast_shapes(_batch(q, k, v), *(x.shape for x in ends if x is not None))
     width, channels = max(q.shape[-1], v.shape[-1]), v.shape[-1]
     scale = _scale(q, scale)
 
@@ -72,9 +84,9 @@ def jax_dot_product_attention(q, k, v, lengths=None, *, causal=False, scale=None
         whole = jnp.broadcast_to(x, (*batch, *x.shape[-2:])).reshape(math.prod(batch), x.shape[-2], 1, x.shape[-1])
         return jnp.pad(whole, [(0, 0)] * 3 + [(0, width - x.shape[-1])])
 
-    given = None if lengths is None else jnp.broadcast_to(lengths, batch).reshape(-1).astype(jnp.int32)
+    keys, queries = (None if x is None else jnp.broadcast_to(x, batch).reshape(-1) for x in ends)
     found = jax.nn.dot_product_attention(
-        *map(headed, (q, k, v)), scale=scale, is_causal=causal, key_value_seq_lengths=given
+        *map(headed, (q, k, v)), scale=scale, is_causal=causal, key_value_seq_lengths=keys, query_seq_lengths=queries
     )
     return found[..., 0, :channels].reshape(*batch, q.shape[-2], channels)
 

@@ -1,8 +1,9 @@
 """Softmax attention: PyTorch's fastest kernel, with its gaps closed.
 
 T queries, S keys, D and E channels; leading axes (…) broadcast. Key j counts for query i if j < lengths, and, where
-causal, if j ≤ i. float16, bfloat16, float32 or float64, one dtype and one device a call; `TypeError` for other types
-and `ValueError` for shapes and options that do not fit, naming the argument.
+causal, if j ≤ i; a query i ≥ query_lengths is padding: it may hold anything, and passes no gradient on. float16,
+bfloat16, float32 or float64, one dtype and one device a call; `TypeError` for other types and `ValueError` for shapes
+and options that do not fit, naming the argument.
 Source: Vaswani et al., Attention Is All You Need, 2017.
 """
 
@@ -16,6 +17,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.functional import scaled_dot_product_attention
 
 from impl.torch.attention_arguments import check_attention, check_square
+from impl.torch.chunked import attention as chunked
 from impl.torch.products import as_declared, check_precision, product
 
 __all__ = ["attend", "multi_head"]
@@ -30,30 +32,37 @@ FASTEST_FIRST = [
 
 
 def attend(
-    q: Tensor, k: Tensor, v: Tensor, lengths: Tensor | None = None,
+    q: Tensor, k: Tensor, v: Tensor, lengths: Tensor | None = None, query_lengths: Tensor | None = None,
     *, causal: bool = False, scale: float | None = None, precision: str | None = None,
 ) -> Tensor:  # fmt: skip
-    """softmax(scale·q kᵀ) v over the keys that count; a query for which none counts gives 0.
+    """softmax(scale·q kᵀ) v over the keys that count; a query for which none counts, or that is padding, gives 0.
 
-    **Arguments**: q (…, T, D), k (…, S, D), v (…, S, E); lengths (…) int32 or int64, all keys if left out; scale 1/√D
-    if left out; precision="tf32" lets a GPU round float32 operands. **Returns**: (…, T, E). Once differentiable in q,
-    k and v.
+    **Arguments**: q (…, T, D), k (…, S, D), v (…, S, E); lengths (…) and query_lengths (…) int32 or int64, all keys and
+    all queries if left out; scale 1/√D if left out; precision="tf32" lets a GPU round float32 operands. **Returns**:
+    (…, T, E). Once differentiable in q, k and v. In single precision on CUDA the gradients of many keys are PyTorch's
+    sums in any order: their last bits repeat under `torch.use_deterministic_algorithms(True)` only.
     """
     check_precision(precision)
-    batch = check_attention(q, k, v, lengths)
+    batch = check_attention(q, k, v, lengths, query_lengths)
     scale = 1 / math.sqrt(max(q.shape[-1], 1)) if scale is None else scale
     empty = 0 in (*batch, *q.shape[-2:], *v.shape[-2:])
-    if lengths is not None and not empty and _tiles_serve(q, v):
-        return _skipping_tiles(batch, q, k, v, lengths, causal, scale)
-    counts = None if lengths is None else _counting(q.shape[-2], k.shape[-2], lengths, causal)
+    if (lengths is not None or query_lengths is not None) and not empty:
+        found = _without_padding(batch, q, k, v, lengths, query_lengths, causal, scale)
+        if found is not None:
+            return found
+    if query_lengths is not None:
+        asked = torch.arange(q.shape[-2], device=q.device)[:, None] < query_lengths[..., None, None]
+        asked_alone = torch.where(asked, q, q.new_zeros(()))
+        result = attend(asked_alone, k, v, lengths, causal=causal, scale=scale, precision=precision)
+        return torch.where(asked, result, result.new_zeros(()))
     if empty:
-        return _plain(q, k, v, counts, causal, scale)
+        return _plain(q, k, v, lengths, causal, scale)
     q, k, v = (x.expand(*batch, *x.shape[-2:]).reshape(-1, *_heads(batch), *x.shape[-2:]) for x in (q, k, v))
     with _fastest_first(q), as_declared(precision):
-        if counts is None:
+        if lengths is None:
             result = scaled_dot_product_attention(q, k, v, is_causal=causal, scale=scale)
         else:
-            result = _masked(q, k, v, counts.expand(*batch, *counts.shape[-2:]), scale)
+            result = _masked(batch, q, k, v, lengths, causal, scale)
     return result.reshape(*batch, *result.shape[-2:])
 
 
@@ -74,17 +83,33 @@ def multi_head(
     return product(mixed, w_o, precision)
 
 
-def _masked(q: Tensor, k: Tensor, v: Tensor, counts: Tensor, scale: float) -> Tensor:
-    """A query for which no key counts attends to all of them instead, which keeps the kernel finite, and is dropped."""
-    counts = counts.reshape(*q.shape[:2], *counts.shape[-2:])
-    some = counts.any(-1, keepdim=True)
-    result = scaled_dot_product_attention(q, k, v, attn_mask=counts | ~some, scale=scale)
+def _masked(batch: torch.Size, q: Tensor, k: Tensor, v: Tensor, lengths: Tensor, causal: bool, scale: float) -> Tensor:
+    """A row for which no key counts attends to all of them instead, which keeps the kernel finite, and is dropped.
+
+    The mask is as small as lengths are until it meets the kernel: heads that share their lengths share it.
+    """
+    some = (lengths > 0)[..., None, None]
+    counts = _counting(q.shape[-2], k.shape[-2], lengths, causal) | ~some
+    # PyTorch would add −∞ for False as well, but to a mask of every head's own.
+    mask = counts if q.is_cuda else q.new_zeros(()).masked_fill(~counts, -math.inf)
+    mask, some = (x.expand(*batch, *x.shape[-2:]).reshape(*q.shape[:2], *x.shape[-2:]) for x in (mask, some))
+    result = scaled_dot_product_attention(q, k, v, attn_mask=mask, scale=scale)
     return torch.where(some, result, result.new_zeros(()))
+
+
+def _without_padding(
+    batch: torch.Size, q: Tensor, k: Tensor, v: Tensor, lengths: Tensor | None, query_lengths: Tensor | None,
+    causal: bool, scale: float,
+) -> Tensor | None:  # fmt: skip
+    """None where nothing here skips what is padding."""
+    if q.is_cuda:
+        return _skipping_tiles(batch, q, k, v, lengths, query_lengths, causal, scale) if _tiles_serve(q, v) else None
+    return chunked.padded(batch, q, k, v, lengths, query_lengths, causal, scale)
 
 
 def _tiles_serve(q: Tensor, v: Tensor) -> bool:
     """Whether Triton's kernel may skip what is padding: for halves, on tensor cores."""
-    if not q.is_cuda or q.dtype not in HALVES or importlib.util.find_spec("triton") is None:
+    if q.dtype not in HALVES or importlib.util.find_spec("triton") is None:
         return False
     from impl.torch.cuda.attention import WIDEST
 
@@ -92,19 +117,26 @@ def _tiles_serve(q: Tensor, v: Tensor) -> bool:
 
 
 def _skipping_tiles(
-    batch: torch.Size, q: Tensor, k: Tensor, v: Tensor, lengths: Tensor, causal: bool, scale: float
-) -> Tensor:
+    batch: torch.Size, q: Tensor, k: Tensor, v: Tensor, lengths: Tensor | None, query_lengths: Tensor | None,
+    causal: bool, scale: float,
+) -> Tensor:  # fmt: skip
     from impl.torch.cuda.attention import padded
 
     q, k, v = (x.expand(*batch, *x.shape[-2:]).reshape(-1, *x.shape[-2:]) for x in (q, k, v))
-    return padded(q, k, v, lengths.expand(batch).reshape(-1), causal, scale).reshape(*batch, *q.shape[1:2], v.shape[-1])
+    lengths, query_lengths = (
+        torch.full(q.shape[:1], x.shape[1], dtype=torch.int32, device=q.device)
+        if given is None
+        else given.expand(batch).reshape(-1)
+        for given, x in ((lengths, k), (query_lengths, q))
+    )
+    return padded(q, k, v, lengths, query_lengths, causal, scale).reshape(*batch, *q.shape[1:2], v.shape[-1])
 
 
-def _plain(q: Tensor, k: Tensor, v: Tensor, counts: Tensor | None, causal: bool, scale: float) -> Tensor:
+def _plain(q: Tensor, k: Tensor, v: Tensor, lengths: Tensor | None, causal: bool, scale: float) -> Tensor:
     """Where an axis is empty: no key gives 0, no channel the mean over the keys that count."""
     scores = (q @ k.mT) * scale
-    if counts is None:
-        counts = _counting(q.shape[-2], k.shape[-2], torch.full((), k.shape[-2], device=q.device), causal)
+    lengths = torch.full((), k.shape[-2], device=q.device) if lengths is None else lengths
+    counts = _counting(q.shape[-2], k.shape[-2], lengths, causal)
     some = counts.any(-1, keepdim=True)
     weights = torch.softmax(scores.masked_fill(~counts & some, -math.inf), -1)
     return torch.where(some, weights @ v, v.new_zeros(()))

@@ -25,7 +25,9 @@ def require(name: str, holds: bool, expected: str, array: Tensor) -> None:
         raise ValueError(f"{name}: expected shape {expected}, got {tuple(array.shape)}")
 
 
-def check_attention(q: Tensor, k: Tensor, v: Tensor, lengths: Tensor | None) -> torch.Size:
+def check_attention(
+    q: Tensor, k: Tensor, v: Tensor, lengths: Tensor | None = None, query_lengths: Tensor | None = None
+) -> torch.Size:
     """The batch shape."""
     check_alike(q=q, k=k, v=v)
     for name, array in (("q", q), ("k", k), ("v", v)):
@@ -33,13 +35,15 @@ def check_attention(q: Tensor, k: Tensor, v: Tensor, lengths: Tensor | None) -> 
     require("k", k.shape[-1] == q.shape[-1], f"(…, S, {q.shape[-1]})", k)
     require("v", v.shape[-2] == k.shape[-2], f"(…, {k.shape[-2]}, E)", v)
     batch = joined("v", joined("k", q.shape[:-2], k.shape[:-2]), v.shape[:-2])
-    if lengths is None:
-        return batch
-    if not isinstance(lengths, Tensor) or lengths.dtype not in (torch.int32, torch.int64):
-        raise TypeError(f"lengths: expected a tensor of int32 or int64, got {getattr(lengths, 'dtype', type(lengths))}")
-    if lengths.device != q.device:
-        raise ValueError(f"lengths: expected the device of q ({q.device}), got {lengths.device}")
-    return joined("lengths", batch, lengths.shape)
+    for name, given in (("lengths", lengths), ("query_lengths", query_lengths)):
+        if given is None:
+            continue
+        if not isinstance(given, Tensor) or given.dtype not in (torch.int32, torch.int64):
+            raise TypeError(f"{name}: expected a tensor of int32 or int64, got {getattr(given, 'dtype', type(given))}")
+        if given.device != q.device:
+            raise ValueError(f"{name}: expected the device of q ({q.device}), got {given.device}")
+        batch = joined(name, batch, given.shape)
+    return batch
 
 
 def check_square(x: Tensor, heads: int, **weights: Tensor) -> None:

@@ -36,9 +36,9 @@ def _cosine(phase, FAST: tl.constexpr):
 
 @triton.jit
 def forward(
-    q, k, v, lag, times, keys, channels, value_channels, result,
-    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, WHOLE: tl.constexpr, FAST: tl.constexpr,
-    BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, D: tl.constexpr, E: tl.constexpr,
+    q, k, v, lag, times, keys, result,
+    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, FAST: tl.constexpr,
+    BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
     """One tile of queries; the last tiles, the longest where causal, begin first.
 
@@ -48,78 +48,78 @@ def forward(
     row = (tl.program_id(0) // blocks).to(tl.int64)
     first = (blocks - 1 - tl.program_id(0) % blocks) * BLOCK_T
     behind = tl.load(lag + row)
-    q = row_of(q, row, times, channels, D, WHOLE)
-    result = row_of(result, row, times, value_channels, E, WHOLE)
-    k = row_of(k, row, keys, channels, D, WHOLE)
-    v = row_of(v, row, keys, value_channels, E, WHOLE)
-    queries = read_tile(q, first, times, channels, BLOCK_T, D, WHOLE)
-    total = tl.zeros((BLOCK_T, E), SUM)
+    q = row_of(q, row, times, WIDTH)
+    result = row_of(result, row, times, WIDTH)
+    k = row_of(k, row, keys, WIDTH)
+    v = row_of(v, row, keys, WIDTH)
+    queries = read_tile(q, first, times, BLOCK_T, WIDTH)
+    total = tl.zeros((BLOCK_T, WIDTH), SUM)
     inside, last = reach_of_queries(first, keys, CAUSAL, BLOCK_T, BLOCK_S)
-    ahead = product(queries, tl.trans(read_tile(k, 0, keys, channels, BLOCK_S, D, WHOLE)), SUM)
+    ahead = product(queries, tl.trans(read_tile(k, 0, keys, BLOCK_S, WIDTH)), SUM)
     for begin in range(0, inside, BLOCK_S):
         later = tl.minimum(begin, inside - 2 * BLOCK_S) + BLOCK_S
-        following = read_tile(k, later, keys, channels, BLOCK_S, D, WHOLE, True)
+        following = read_tile(k, later, keys, BLOCK_S, WIDTH, True)
         found, ahead = ahead, product(queries, tl.trans(following), SUM)
-        values = read_tile(v, begin, keys, value_channels, BLOCK_S, E, WHOLE, True)
+        values = read_tile(v, begin, keys, BLOCK_S, WIDTH, True)
         total += product(_sine(found * SCALE + behind, FAST).to(values.dtype), values, SUM)
     for begin in range(inside, last, BLOCK_S):
-        tile = read_tile(k, begin, keys, channels, BLOCK_S, D, WHOLE)
-        values = read_tile(v, begin, keys, value_channels, BLOCK_S, E, WHOLE)
+        tile = read_tile(k, begin, keys, BLOCK_S, WIDTH)
+        values = read_tile(v, begin, keys, BLOCK_S, WIDTH)
         weights = _sine(product(queries, tl.trans(tile), SUM) * SCALE + behind, FAST)
         time, key = first + tl.arange(0, BLOCK_T), begin + tl.arange(0, BLOCK_S)
         weights = tl.where(counting(time[:, None], key[None, :], times, keys, CAUSAL), weights, 0.0)
         total += product(weights.to(values.dtype), values, SUM)
-    write_tile(result, first, times, value_channels, total, BLOCK_T, E, WHOLE)
+    write_tile(result, first, times, total, BLOCK_T, WIDTH)
 
 
 @triton.jit
 def gradient_of_queries(
-    q, k, v, lag, cotangent, times, keys, channels, value_channels, by_q, by_lag,
-    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, WHOLE: tl.constexpr, FAST: tl.constexpr,
-    BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, D: tl.constexpr, E: tl.constexpr,
+    q, k, v, lag, cotangent, times, keys, by_q, by_lag,
+    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, FAST: tl.constexpr,
+    BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
     """∂q of one tile, and its share of ∂lag, (rows, tiles): dS = (cotangent vᵀ)∘cos S, ∂q = scale·dS k, ∂lag = Σ dS."""
     blocks = tl.cdiv(times, BLOCK_T)
     row, block = (tl.program_id(0) // blocks).to(tl.int64), blocks - 1 - tl.program_id(0) % blocks
     first = block * BLOCK_T
     behind = tl.load(lag + row)
-    q = row_of(q, row, times, channels, D, WHOLE)
-    by_q = row_of(by_q, row, times, channels, D, WHOLE)
-    cotangent = row_of(cotangent, row, times, value_channels, E, WHOLE)
-    k = row_of(k, row, keys, channels, D, WHOLE)
-    v = row_of(v, row, keys, value_channels, E, WHOLE)
-    queries = read_tile(q, first, times, channels, BLOCK_T, D, WHOLE)
-    received = read_tile(cotangent, first, times, value_channels, BLOCK_T, E, WHOLE)
-    total, along_lag = tl.zeros((BLOCK_T, D), SUM), tl.zeros((BLOCK_T,), SUM)
+    q = row_of(q, row, times, WIDTH)
+    by_q = row_of(by_q, row, times, WIDTH)
+    cotangent = row_of(cotangent, row, times, WIDTH)
+    k = row_of(k, row, keys, WIDTH)
+    v = row_of(v, row, keys, WIDTH)
+    queries = read_tile(q, first, times, BLOCK_T, WIDTH)
+    received = read_tile(cotangent, first, times, BLOCK_T, WIDTH)
+    total, along_lag = tl.zeros((BLOCK_T, WIDTH), SUM), tl.zeros((BLOCK_T,), SUM)
     inside, last = reach_of_queries(first, keys, CAUSAL, BLOCK_T, BLOCK_S)
-    ahead = product(queries, tl.trans(read_tile(k, 0, keys, channels, BLOCK_S, D, WHOLE)), SUM)
+    ahead = product(queries, tl.trans(read_tile(k, 0, keys, BLOCK_S, WIDTH)), SUM)
     for begin in range(0, inside, BLOCK_S):
         later = tl.minimum(begin, inside - 2 * BLOCK_S) + BLOCK_S
-        following = read_tile(k, later, keys, channels, BLOCK_S, D, WHOLE, True)
+        following = read_tile(k, later, keys, BLOCK_S, WIDTH, True)
         found, ahead = ahead, product(queries, tl.trans(following), SUM)
-        values = read_tile(v, begin, keys, value_channels, BLOCK_S, E, WHOLE, True)
+        values = read_tile(v, begin, keys, BLOCK_S, WIDTH, True)
         by_phase = product(received, tl.trans(values), SUM) * _cosine(found * SCALE + behind, FAST)
-        tile = read_tile(k, begin, keys, channels, BLOCK_S, D, WHOLE, True)
+        tile = read_tile(k, begin, keys, BLOCK_S, WIDTH, True)
         total += product(by_phase.to(tile.dtype), tile, SUM)
         along_lag += tl.sum(by_phase, 1)
     for begin in range(inside, last, BLOCK_S):
-        tile = read_tile(k, begin, keys, channels, BLOCK_S, D, WHOLE)
-        values = read_tile(v, begin, keys, value_channels, BLOCK_S, E, WHOLE)
+        tile = read_tile(k, begin, keys, BLOCK_S, WIDTH)
+        values = read_tile(v, begin, keys, BLOCK_S, WIDTH)
         slope = _cosine(product(queries, tl.trans(tile), SUM) * SCALE + behind, FAST)
         time, key = first + tl.arange(0, BLOCK_T), begin + tl.arange(0, BLOCK_S)
         counts = counting(time[:, None], key[None, :], times, keys, CAUSAL)
         by_phase = tl.where(counts, product(received, tl.trans(values), SUM) * slope, 0.0)
         total += product(by_phase.to(tile.dtype), tile, SUM)
         along_lag += tl.sum(by_phase, 1)
-    write_tile(by_q, first, times, channels, total * SCALE, BLOCK_T, D, WHOLE)
+    write_tile(by_q, first, times, total * SCALE, BLOCK_T, WIDTH)
     tl.store(by_lag + row * blocks + block, tl.sum(along_lag, 0))
 
 
 @triton.jit
 def gradient_of_keys(
-    q, k, v, lag, cotangent, times, keys, channels, value_channels, by_k, by_v,
-    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, WHOLE: tl.constexpr, FAST: tl.constexpr,
-    BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, D: tl.constexpr, E: tl.constexpr,
+    q, k, v, lag, cotangent, times, keys, by_k, by_v,
+    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, FAST: tl.constexpr,
+    BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
     """∂k = scale·dSᵀ q and ∂v = (sin S)ᵀ cotangent of one tile of keys; where causal the first tiles are the longest.
 
@@ -128,15 +128,15 @@ def gradient_of_keys(
     blocks = tl.cdiv(keys, BLOCK_S)
     row, first = (tl.program_id(0) // blocks).to(tl.int64), (tl.program_id(0) % blocks) * BLOCK_S
     behind = tl.load(lag + row)
-    q = row_of(q, row, times, channels, D, WHOLE)
-    cotangent = row_of(cotangent, row, times, value_channels, E, WHOLE)
-    k = row_of(k, row, keys, channels, D, WHOLE)
-    v = row_of(v, row, keys, value_channels, E, WHOLE)
-    by_k = row_of(by_k, row, keys, channels, D, WHOLE)
-    by_v = row_of(by_v, row, keys, value_channels, E, WHOLE)
-    tile = read_tile(k, first, keys, channels, BLOCK_S, D, WHOLE)
-    values = read_tile(v, first, keys, value_channels, BLOCK_S, E, WHOLE)
-    along_k, along_v = tl.zeros((BLOCK_S, D), SUM), tl.zeros((BLOCK_S, E), SUM)
+    q = row_of(q, row, times, WIDTH)
+    cotangent = row_of(cotangent, row, times, WIDTH)
+    k = row_of(k, row, keys, WIDTH)
+    v = row_of(v, row, keys, WIDTH)
+    by_k = row_of(by_k, row, keys, WIDTH)
+    by_v = row_of(by_v, row, keys, WIDTH)
+    tile = read_tile(k, first, keys, BLOCK_S, WIDTH)
+    values = read_tile(v, first, keys, BLOCK_S, WIDTH)
+    along_k, along_v = tl.zeros((BLOCK_S, WIDTH), SUM), tl.zeros((BLOCK_S, WIDTH), SUM)
     end = times // BLOCK_T * BLOCK_T
     begin, inside = 0, 0
     if CAUSAL:
@@ -147,26 +147,26 @@ def gradient_of_keys(
     for edge in range(0, edges):
         start = tl.where(edge < diagonal, begin + edge * BLOCK_T, end)
         along_k, along_v = _pulled_to_keys(
-            along_k, along_v, tile, values, q, cotangent, behind, first, start, times, keys, channels,
-            value_channels, SCALE, CAUSAL, SUM, WHOLE, FAST, BLOCK_T, BLOCK_S, D, E, False,
+            along_k, along_v, tile, values, q, cotangent, behind, first, start, times, keys,
+            SCALE, CAUSAL, SUM, FAST, BLOCK_T, BLOCK_S, WIDTH, False,
         )  # fmt: skip
     for start in range(inside, end, BLOCK_T):
         along_k, along_v = _pulled_to_keys(
-            along_k, along_v, tile, values, q, cotangent, behind, first, start, times, keys, channels,
-            value_channels, SCALE, CAUSAL, SUM, WHOLE, FAST, BLOCK_T, BLOCK_S, D, E, True,
+            along_k, along_v, tile, values, q, cotangent, behind, first, start, times, keys,
+            SCALE, CAUSAL, SUM, FAST, BLOCK_T, BLOCK_S, WIDTH, True,
         )  # fmt: skip
-    write_tile(by_k, first, keys, channels, along_k * SCALE, BLOCK_S, D, WHOLE)
-    write_tile(by_v, first, keys, value_channels, along_v, BLOCK_S, E, WHOLE)
+    write_tile(by_k, first, keys, along_k * SCALE, BLOCK_S, WIDTH)
+    write_tile(by_v, first, keys, along_v, BLOCK_S, WIDTH)
 
 
 @triton.jit
 def _pulled_to_keys(
-    along_k, along_v, tile, values, q, cotangent, behind, first, start, times, keys, channels, value_channels,
-    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, WHOLE: tl.constexpr, FAST: tl.constexpr,
-    BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, D: tl.constexpr, E: tl.constexpr, INSIDE: tl.constexpr,
+    along_k, along_v, tile, values, q, cotangent, behind, first, start, times, keys,
+    SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, FAST: tl.constexpr,
+    BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, WIDTH: tl.constexpr, INSIDE: tl.constexpr,
 ):  # fmt: skip
-    queries = read_tile(q, start, times, channels, BLOCK_T, D, WHOLE, INSIDE)
-    received = read_tile(cotangent, start, times, value_channels, BLOCK_T, E, WHOLE, INSIDE)
+    queries = read_tile(q, start, times, BLOCK_T, WIDTH, INSIDE)
+    received = read_tile(cotangent, start, times, BLOCK_T, WIDTH, INSIDE)
     phase = product(tile, tl.trans(queries), SUM) * SCALE + behind
     weights, by_phase = _sine(phase, FAST), product(values, tl.trans(received), SUM) * _cosine(phase, FAST)
     if not INSIDE:

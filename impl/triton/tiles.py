@@ -1,4 +1,8 @@
-"""Tiles of (rows, length, channels) arrays and their products, for kernels that walk over a matrix they never form."""
+"""Tiles of (rows, length, channels) arrays and their products, for kernels that walk over a matrix they never form.
+
+All arrays have WIDTH channels, a power of two and 16 or more: whoever calls fills up with zeros. Where channels were
+masked instead, Triton 3.6's ptxas took descriptors of tiles from a register that nothing had written.
+"""
 
 from typing import NamedTuple
 
@@ -9,13 +13,11 @@ ROOMY = ((9, 0), (10, 0), (10, 3))  # CUDA capabilities whose multiprocessors le
 
 
 class Tiling(NamedTuple):
-    """Tiles of queries and of keys, their padded channels (WHOLE: no channel is padding), and how they are computed."""
+    """Tiles of queries and of keys, their channels, and how they are computed."""
 
     BLOCK_T: int
     BLOCK_S: int
-    D: int
-    E: int
-    WHOLE: bool
+    WIDTH: int
     num_warps: int
     num_stages: int
 
@@ -31,8 +33,7 @@ def tiling(channels: int, value_channels: int, bytes_of_number: int, held: str, 
 
     held: what a program keeps on chip, "queries" for the value, "queries and cotangents" or "keys" for the gradients.
     """
-    wide = [max(triton.next_power_of_2(size), 16) for size in (channels, value_channels)]
-    size = max(wide)
+    size = max(triton.next_power_of_2(max(channels, value_channels)), 16)
     if bytes_of_number > 2:
         tiles, warps, stages = (32, 32) if bytes_of_number == 4 else (16, 16), 4, 2 if size <= 64 else 1
     elif size <= 64:
@@ -43,46 +44,39 @@ def tiling(channels: int, value_channels: int, bytes_of_number: int, held: str, 
         tiles, warps, stages = ((128, 64), 8, 3) if roomy else ((64, 32), 4, 2)
     if held == "keys" and bytes_of_number == 2 and size > 64:
         tiles, warps, stages = (32, 64), (4 if size <= 128 else 8), (4 if size <= 128 else 3) if roomy else 2
-    return Tiling(*tiles, *wide, wide == [channels, value_channels], warps, stages)
+    return Tiling(*tiles, size, warps, stages)
 
 
 @triton.jit
-def row_of(ptr, row, length, channels, WIDTH: tl.constexpr, WHOLE: tl.constexpr):
-    """Where a row of (rows, length, channels) begins; a constant WIDTH shows the compiler that it is aligned."""
-    stride = WIDTH if WHOLE else channels
-    return ptr + tl.cast(row, tl.int64) * length * stride
+def row_of(ptr, row, length, WIDTH: tl.constexpr):
+    """Where a row of (rows, length, WIDTH) begins."""
+    return ptr + tl.cast(row, tl.int64) * length * WIDTH
 
 
 @triton.jit
-def read_tile(
-    ptr, first, end, channels,
-    BLOCK: tl.constexpr, WIDTH: tl.constexpr, WHOLE: tl.constexpr, INSIDE: tl.constexpr = False,
-):  # fmt: skip
+def read_tile(ptr, first, end, BLOCK: tl.constexpr, WIDTH: tl.constexpr, INSIDE: tl.constexpr = False):
     """Places first … first + BLOCK of the row that begins at ptr, (BLOCK, WIDTH), zeros from `end` on.
 
-    WHOLE: channels is WIDTH. INSIDE: no place reaches the end. Where both hold nothing is masked.
+    INSIDE: no place reaches the end, and nothing is masked.
     """
-    source, place, channel = _addresses(ptr, first, channels, BLOCK, WIDTH, WHOLE)
-    if WHOLE and INSIDE:
+    source, place = _addresses(ptr, first, BLOCK, WIDTH)
+    if INSIDE:
         return tl.load(source)
-    elif WHOLE:
-        return tl.load(source, mask=place < end, other=0.0)
     else:
-        return tl.load(source, mask=(place < end) & (channel < channels), other=0.0)
+        return tl.load(source, mask=place < end, other=0.0)
 
 
 @triton.jit
-def write_tile(ptr, first, end, channels, tile, BLOCK: tl.constexpr, WIDTH: tl.constexpr, WHOLE: tl.constexpr):
-    target, place, channel = _addresses(ptr, first, channels, BLOCK, WIDTH, WHOLE)
-    tl.store(target, tile.to(ptr.dtype.element_ty), mask=(place < end) & (channel < channels))
+def write_tile(ptr, first, end, tile, BLOCK: tl.constexpr, WIDTH: tl.constexpr):
+    target, place = _addresses(ptr, first, BLOCK, WIDTH)
+    tl.store(target, tile.to(ptr.dtype.element_ty), mask=place < end)
 
 
 @triton.jit
-def _addresses(ptr, first, channels, BLOCK: tl.constexpr, WIDTH: tl.constexpr, WHOLE: tl.constexpr):
+def _addresses(ptr, first, BLOCK: tl.constexpr, WIDTH: tl.constexpr):
     """The offsets within a tile do not depend on where it lies, so that a loop over tiles moves one pointer."""
-    place, channel = tl.arange(0, BLOCK)[:, None], tl.arange(0, WIDTH)[None, :]
-    stride = WIDTH if WHOLE else channels
-    return ptr + tl.cast(first, tl.int64) * stride + (place * stride + channel), first + place, channel
+    place = tl.arange(0, BLOCK)[:, None]
+    return ptr + tl.cast(first, tl.int64) * WIDTH + (place * WIDTH + tl.arange(0, WIDTH)[None, :]), first + place
 
 
 @triton.jit

@@ -47,6 +47,11 @@ BUCKETS = (
     Bucket(33, 33, 8, 8, options=CAUSAL),
     Bucket(9, 5, 4, 4, (2,), lengths=(2,), options=CAUSAL | {"scale": 1.0}),
 )
+LARGE = (Bucket(200, 330, 72, 40, (2,), lengths=(2,)), Bucket(300, 300, 64, 64, options=CAUSAL))
+LARGE_IN_DOUBLE = (
+    Bucket(70, 140, 20, 12, (2,), lengths=(2,)),
+    Bucket(140, 140, 20, 20, options=CAUSAL),
+)
 # Standard deviations of the scores: from uniform weights to one key that takes all.
 SHARPNESS = {
     "float64": (0.25, 1.0, 4.0, 16.0, 64.0),
@@ -108,3 +113,22 @@ def cases(draw, dtype: str) -> Case:
     sharpness = draw(st.sampled_from(SHARPNESS[dtype]))
     scale = draw(st.sampled_from(SCALES[dtype]))
     return fill_case(bucket, kinds, sharpness, scale, draw(st.integers(0, 2**32 - 1)), dtype)
+
+
+def large_case(case: Case) -> Case:
+    """More queries and keys than a tile of any kernel's; in double precision fewer, for there the gauge is slow."""
+    buckets = LARGE_IN_DOUBLE if case.dtype == "float64" else LARGE
+    return fill_case(buckets[case.seed % len(buckets)], ("normal", "normal"), 0.5, 0, case.seed, case.dtype)
+
+
+def with_query_lengths(case: Case) -> Case:
+    """Every row with lengths of its own: those of its keys, all of them if none were given, and any of its queries."""
+    q, k, v, *lengths = case.inputs
+    batch = np.broadcast_shapes(*(x.shape[:-2] for x in (q, k, v)))
+    own = lengths[0] if lengths else np.full(batch, k.shape[-2])
+    ends = case.random().integers(0, q.shape[-2] + 1, own.shape)
+    return case.with_inputs(q, k, v, own, ends, drawn=f"padded queries, {case.drawn}")
+
+
+def padded_queries(dtype: str) -> st.SearchStrategy[Case]:
+    return cases(dtype).map(with_query_lengths)

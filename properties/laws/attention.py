@@ -19,18 +19,20 @@ LARGE = 10_000  # scores that overflow an exponential which is not shifted, in e
 
 def counts_of(case: Case) -> np.ndarray:
     """Which keys count for which query, (…, T, S)."""
-    q, k, v, *lengths = case.inputs
-    batch = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2], *(x.shape for x in lengths))
+    q, k, v, *given = case.inputs
+    batch = np.broadcast_shapes(q.shape[:-2], k.shape[:-2], v.shape[:-2], *(x.shape for x in given))
     shape = (*batch, q.shape[-2], k.shape[-2])
-    return counting(shape, lengths[0] if lengths else None, case.options.get("causal", False))
+    lengths, query_lengths = (*given, None, None)[:2]
+    return counting(shape, lengths, query_lengths, case.options.get("causal", False))
 
 
 def changed(case: Case, **arrays: np.ndarray) -> Case:
-    given = [arrays.get(name, array) for name, array in zip(("q", "k", "v", "lengths"), case.inputs, strict=False)]
+    names = ("q", "k", "v", "lengths", "query_lengths")
+    given = [arrays.get(name, array) for name, array in zip(names, case.inputs, strict=False)]
     return case.with_inputs(*given)
 
 
-def _bits(what: str, plain: np.ndarray, other: np.ndarray) -> float:
+def bits(what: str, plain: np.ndarray, other: np.ndarray) -> float:
     if plain.tobytes() != other.tobytes():
         raise Falsified(f"{what}: {np.count_nonzero(plain != other)} of {plain.size} values changed")
     return 0.0
@@ -102,7 +104,7 @@ def causality(implementation: Implementation, case: Case) -> float:
     until = int(case.random().integers(q.shape[-2])) + 1
     later = [np.where(np.arange(x.shape[-2])[:, None] < until, x, -2 * x[..., ::-1, :]) for x in (q, k, v)]
     plain, other = (implementation(one)[0][..., :until, :] for one in (case, case.with_inputs(*later, *lengths)))
-    return _bits(f"the first {until} outputs know of a later time", plain, other)
+    return bits(f"the first {until} outputs know of a later time", plain, other)
 
 
 @law(judged=None)
@@ -112,14 +114,14 @@ def padding(implementation: Implementation, case: Case) -> float:
         return 0.0
     _, k, v, lengths = case.inputs
     # An expanded axis that k and v do not have counts as far as its longest row.
-    kept = _rows_within(lengths, k.shape[:-2])[..., None, None]
+    kept = rows_within(lengths, k.shape[:-2])[..., None, None]
     inside = np.arange(k.shape[-2])[:, None] < kept
     filled = changed(case, k=np.where(inside, k, 4 - k), v=np.where(inside, v, 4 - v))
-    return _bits("padding is read", implementation(case)[0], implementation(filled)[0])
+    return bits("padding is read", implementation(case)[0], implementation(filled)[0])
 
 
-def _rows_within(lengths: np.ndarray, batch: tuple[int, ...]) -> np.ndarray:
-    """The longest length among the rows that share keys of this batch shape."""
+def rows_within(lengths: np.ndarray, batch: tuple[int, ...]) -> np.ndarray:
+    """The longest length among the rows that share what has this batch shape."""
     whole = np.broadcast_to(lengths, np.broadcast_shapes(lengths.shape, batch))
     extra = whole.ndim - len(batch)
     axes = (*range(extra), *(extra + i for i, size in enumerate(batch) if size == 1))
@@ -149,7 +151,7 @@ def rows_are_strangers(implementation: Implementation, case: Case) -> float:
         return 0.0
     others = np.arange(q.shape[-3])[:, None, None] > 0
     plain, other = implementation(case)[0], implementation(changed(case, q=np.where(others, 2 - q, q)))[0]
-    return _bits("the first row knows of the others", plain[..., 0, :, :], other[..., 0, :, :])
+    return bits("the first row knows of the others", plain[..., 0, :, :], other[..., 0, :, :])
 
 
 def _large(case: Case, implementation: Implementation) -> Case:

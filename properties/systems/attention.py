@@ -11,7 +11,9 @@ from properties.half_precision import HALVES, SINGLE_INSIDE, single_inside_halve
 from properties.inputs import attention as drawn
 from properties.inputs import transformer as projected
 from properties.kernel import Kernel
-from properties.laws.attention import ATTENTION
+from properties.laws.attention import ATTENTION, LENGTHS
+from properties.laws.padded_queries import PADDED_QUERIES
+from properties.laws.several_tiles import several_tiles
 from properties.laws.transformer import MULTI_HEAD
 from properties.systems.transformer import (
     PROJECTIONS,
@@ -25,7 +27,7 @@ from properties.systems.transformer import (
 )
 from properties.variant import Peer
 
-ARGUMENTS = ("q", "k", "v", "lengths")
+ARGUMENTS = ("q", "k", "v", "lengths", "query_lengths")
 ALIGNED = 8  # channels: kernels for tensor cores load 16 bytes of halves at once
 
 
@@ -52,6 +54,7 @@ PADDED = drawn.BUCKETS[4]
 def _bad(argument: str, what: str, change: Callable[[np.ndarray], np.ndarray]) -> BadInput:
     def apply(case: Case):
         inputs = list(drawn.fill_case(PADDED, ("normal", "normal"), 1.0, 0, case.seed, case.dtype).inputs)
+        inputs += [inputs[LENGTHS]] if argument == "query_lengths" else []
         inputs[ARGUMENTS.index(argument)] = change(inputs[ARGUMENTS.index(argument)])
         return tuple(inputs), {}
 
@@ -115,8 +118,8 @@ KERNELS = (
     LastLeftOut(
         "attention.attend",
         inputs=drawn.cases,
-        core=(2, 2, 2, 0),
-        laws=ATTENTION,
+        core=(2, 2, 2, 0, 0),
+        laws=(*ATTENTION, *PADDED_QUERIES, *several_tiles(drawn.large_case)),
         refuses=(
             _bad("q", "a query without an axis of times", lambda x: x[0, 0]),
             _bad("k", "keys with more channels than the queries", lambda x: np.concatenate([x, x], -1)),
@@ -124,6 +127,8 @@ KERNELS = (
             _bad("v", "batch axes that do not broadcast", lambda x: x[:2]),
             _bad("lengths", "lengths for another batch", lambda x: x[:2]),
             _bad("lengths", "lengths that are no integers", lambda x: x + 0.5),
+            _bad("query_lengths", "lengths of queries for another batch", lambda x: x[:2]),
+            _bad("query_lengths", "lengths of queries that are no integers", lambda x: x + 0.5),
             _bad("q", "integers as queries", lambda x: np.ones(x.shape, np.int64)),
             BadInput("precision", "an unknown precision", _no_such_precision),
         ),
@@ -139,6 +144,7 @@ KERNELS = (
             _peer("jax.nn.dot_product_attention", "jax", "jax_dot_product_attention"),
         ),
         arguments=ARGUMENTS,
+        by_name=ARGUMENTS[-1:],
     ),
     Kernel(
         "attention.multi_head",

@@ -65,5 +65,6 @@ def implementation(
     """`function` under judgement on the CPU, as somebody's own."""
     contract = next(contract for contract in all_kernels() if contract.name == kernel)
     adapter = load_framework(getattr(function, "framework", "torch"), "cpu")
+    function = function.function if isinstance(function, Defect) else function  # its signature tells what it takes
     declared = ARITHMETICS[arithmetic or dtype]
     return Implementation(contract, function, adapter, "cpu", dtype, declared, label, address, longest=LONGEST)

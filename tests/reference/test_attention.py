@@ -10,22 +10,23 @@ from hypothesis import strategies as st
 from properties.inputs import attention as attention_inputs
 from properties.inputs import kuramoto as kuramoto_inputs
 from properties.inputs import transformer as transformer_inputs
-from reference import kuramoto
+from reference import attention, kuramoto
 
 certificates = pytest.importorskip("tests.reference.certificates", reason="certificates need python-flint")
 
 EXAMPLES = 6
 LONGEST = 9  # what balls of 600 bits can follow quickly
-STRATEGIES = {
-    "attention.attend": attention_inputs.cases,
-    "attention.multi_head": transformer_inputs.multi_heads,
-    "transformer.layer_norm": transformer_inputs.norms,
-    "transformer.feed_forward": transformer_inputs.feed_forwards,
-    "transformer.block": transformer_inputs.blocks,
-    "transformer.cross_entropy": transformer_inputs.logits,
-    "kuramoto.attend": kuramoto_inputs.cases,
-    "kuramoto.phase_coupling": kuramoto_inputs.oscillators,
-}
+STRATEGIES = (
+    ("attention.attend", attention_inputs.cases),
+    ("attention.attend", attention_inputs.padded_queries),
+    ("attention.multi_head", transformer_inputs.multi_heads),
+    ("transformer.layer_norm", transformer_inputs.norms),
+    ("transformer.feed_forward", transformer_inputs.feed_forwards),
+    ("transformer.block", transformer_inputs.blocks),
+    ("transformer.cross_entropy", transformer_inputs.logits),
+    ("kuramoto.attend", kuramoto_inputs.cases),
+    ("kuramoto.phase_coupling", kuramoto_inputs.oscillators),
+)
 
 
 def functions(kernel: str):
@@ -34,26 +35,41 @@ def functions(kernel: str):
     return getattr(module, name), getattr(module, f"{name}_vjp")
 
 
-@pytest.mark.parametrize("kernel", STRATEGIES)
+@pytest.mark.parametrize(("kernel", "inputs"), STRATEGIES)
 @settings(max_examples=EXAMPLES)
 @given(data=st.data())
-def test_value_and_gradient_are_certified(kernel, data):
+def test_value_and_gradient_are_certified(kernel, inputs, data):
     function, pull_back = functions(kernel)
-    case = data.draw(STRATEGIES[kernel]("float32"))
+    case = data.draw(inputs("float32"))
     certificates.assert_certified(function, case)
     certificates.assert_certified(pull_back, case, *certificates.cotangents_for(function, case))
 
 
-@pytest.mark.parametrize("kernel", STRATEGIES)
+@pytest.mark.parametrize(("kernel", "inputs"), STRATEGIES)
 @settings(max_examples=EXAMPLES)
 @given(data=st.data())
-def test_gradient_is_the_directional_derivative(kernel, data):
-    case = data.draw(STRATEGIES[kernel]("float32").filter(is_short))
+def test_gradient_is_the_directional_derivative(kernel, inputs, data):
+    case = data.draw(inputs("float32").filter(is_short))
     certificates.assert_gradient_is_the_directional_derivative(*functions(kernel), case)
 
 
 def is_short(case) -> bool:
     return all(max(array.shape, default=0) <= LONGEST for array in case.inputs)
+
+
+@given(case=attention_inputs.padded_queries("float64"))
+def test_padded_queries_are_zeros_on_the_way_in_and_out(case):
+    """Their outputs and their cotangents count as 0, and NaN in them as nothing."""
+    q, k, v, lengths, query_lengths = case.inputs
+    inside, causal = attention.asked(q.shape[-2], query_lengths), case.options.get("causal", False)
+    padded = attention.attend(*case.inputs, causal=causal)
+    assert np.array_equal(padded, np.where(inside, attention.attend(q, k, v, lengths, causal=causal), 0))
+    (cotangent,) = certificates.cotangents_for(attention.attend, case)
+    filled = np.where(inside, q, np.nan), k, v, lengths
+    found = attention.attend_vjp(*filled, query_lengths, np.where(inside, cotangent, np.nan), causal=causal)[1:3]
+    expected = attention.attend_vjp(q, k, v, lengths, np.where(inside, cotangent, 0), causal=causal)[1:3]
+    assert all(np.array_equal(ours, other) for ours, other in zip(found, expected, strict=True))
+    assert np.array_equal(attention.attend(*filled, query_lengths, causal=causal), padded)
 
 
 @given(case=kuramoto_inputs.oscillators("float64"))
@@ -77,6 +93,7 @@ def test_the_mean_field_is_the_direct_sum(case):
         ("attention.attend", "v", ((3, 4), (5, 4), (4, 3))),
         ("attention.attend", "v", ((2, 3, 4), (5, 4), (3, 5, 3))),
         ("attention.attend", "lengths", ((2, 3, 4), (5, 4), (5, 3), (3,))),
+        ("attention.attend", "query_lengths", ((2, 3, 4), (5, 4), (5, 3), (2,), (3,))),
         ("transformer.layer_norm", "gamma", ((3, 4), (3,), (4,))),
         ("transformer.feed_forward", "w_2", ((3, 4), (4, 5), (5,), (4, 5), (4,))),
         ("transformer.cross_entropy", "targets", ((3, 4), (4,))),

@@ -4,7 +4,7 @@ import jax
 from jax import Array
 
 from impl.jax.cuda.calls import triton_call
-from impl.jax.cuda.tiles import SUM, options, tiling_of
+from impl.jax.cuda.tiles import SUM, filled, options, tiling_of
 from impl.triton import kuramoto as kernels
 
 __all__ = ["WIDEST", "value", "vjp"]
@@ -14,20 +14,22 @@ WIDEST = 256  # channels that a tile can hold on chip
 
 def value(q: Array, k: Array, v: Array, lag: Array, *, causal: bool, scale: float) -> tuple[Array]:
     """q (B, T, D), k (B, S, D), v (B, S, E), lag (B), one dtype → (B, T, E)."""
-    tiles = tiling_of(q, v, "queries")
-    return tuple(
-        triton_call(
-            q, k, v, lag.astype(SUM), *_sizes(q, v), kernel=kernels.forward, grid=q.shape[0] * tiles.blocks(q.shape[1]),
-            out_shape=[jax.ShapeDtypeStruct((*q.shape[:-1], v.shape[-1]), q.dtype)],
-            FAST=True, **options(tiles, causal, scale),
-        )
+    channels, tiles = v.shape[-1], tiling_of(q, v, "queries")
+    q, k, v = filled(tiles, q, k, v)
+    (result,) = triton_call(
+        q, k, v, lag.astype(SUM), q.shape[1], k.shape[1], kernel=kernels.forward,
+        grid=q.shape[0] * tiles.blocks(q.shape[1]), out_shape=[jax.ShapeDtypeStruct(q.shape, q.dtype)],
+        FAST=True, **options(tiles, causal, scale),
     )  # fmt: skip
+    return (result[..., :channels],)
 
 
 def vjp(q: Array, k: Array, v: Array, lag: Array, cotangent: Array, *, causal: bool, scale: float) -> tuple[Array, ...]:
     """Gradients of q, k, v and lag."""
     at_queries, at_keys = tiling_of(q, v, "queries and cotangents"), tiling_of(q, v, "keys")
-    given, rows = (q, k, v, lag.astype(SUM), cotangent, *_sizes(q, v)), q.shape[0]
+    channels, value_channels = q.shape[-1], v.shape[-1]
+    q, k, v, cotangent = filled(at_queries, q, k, v, cotangent)
+    given, rows = (q, k, v, lag.astype(SUM), cotangent, q.shape[1], k.shape[1]), q.shape[0]
     shares = jax.ShapeDtypeStruct((rows, at_queries.blocks(q.shape[1])), SUM)
     by_q, by_lag = triton_call(
         *given, kernel=kernels.gradient_of_queries, grid=rows * at_queries.blocks(q.shape[1]),
@@ -38,8 +40,5 @@ def vjp(q: Array, k: Array, v: Array, lag: Array, cotangent: Array, *, causal: b
         out_shape=[jax.ShapeDtypeStruct(x.shape, x.dtype) for x in (k, v)], FAST=True,
         **options(at_keys, causal, scale),
     )  # fmt: skip
-    return by_q, by_k, by_v, by_lag.sum(-1).astype(lag.dtype)
-
-
-def _sizes(q: Array, v: Array) -> tuple[int, ...]:
-    return q.shape[1], v.shape[1], q.shape[2], v.shape[2]
+    by_lag = by_lag.sum(-1).astype(lag.dtype)
+    return by_q[..., :channels], by_k[..., :channels], by_v[..., :value_channels], by_lag

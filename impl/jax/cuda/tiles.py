@@ -1,4 +1,4 @@
-"""The tiles of the flat kernels of attention, and their options."""
+"""The tiles of the flat kernels of attention, their options, and arrays that fill them."""
 
 from typing import Any
 
@@ -23,3 +23,8 @@ def options(tiles: Tiling, causal: bool, scale: float) -> dict[str, Any]:
 def _capability() -> tuple[int, ...]:
     found = getattr(jax.devices()[0], "compute_capability", "")
     return tuple(int(part) for part in str(found).split(".") if part.isdigit())
+
+
+def filled(tiles: Tiling, *arrays: Array) -> tuple[Array, ...]:
+    """With zeros for the channels that a tile has beyond the arrays'."""
+    return tuple(jnp.pad(x, [(0, 0), (0, 0), (0, tiles.WIDTH - x.shape[-1])]) for x in arrays)

@@ -6,8 +6,9 @@ import torch
 import triton.language as tl
 from torch import Tensor
 
+from impl.torch.cuda.tiles import filled, tiling_of
 from impl.triton import kuramoto as kernels
-from impl.triton.tiles import ROOMY, Tiling, tiling
+from impl.triton.tiles import Tiling
 
 __all__ = ["WIDEST", "value", "vjp"]
 
@@ -16,26 +17,26 @@ WIDEST = 256  # channels that a tile can hold on chip
 
 def value(q: Tensor, k: Tensor, v: Tensor, lag: Tensor, *, causal: bool, scale: float) -> tuple[Tensor, tuple]:
     """q (B, T, D), k (B, S, D), v (B, S, E), lag (B), one dtype → (B, T, E), and nothing saved."""
-    q, k, v = (x.contiguous() for x in (q, k, v))
-    tiles = _tiling(q, v, "queries")
-    result = q.new_empty(*q.shape[:-1], v.shape[-1])
+    channels, tiles = v.shape[-1], tiling_of(q, v, "queries")
+    q, k, v = filled(tiles, q, k, v)
+    result = torch.empty_like(q)
     with torch.cuda.device_of(q):
         kernels.forward[(q.shape[0] * tiles.blocks(q.shape[1]),)](
-            q, k, v, lag.to(_sum(q)).contiguous(), *_sizes(q, v), result, **_options(tiles, q, causal, scale)
+            q, k, v, lag.to(_sum(q)).contiguous(), q.shape[1], k.shape[1], result, **_options(tiles, q, causal, scale)
         )
-    return result, ()
+    return result[..., :channels], ()
 
 
 def vjp(
     q: Tensor, k: Tensor, v: Tensor, lag: Tensor, saved: tuple, cotangent: Tensor, *, causal: bool, scale: float
 ) -> tuple[Tensor, ...]:
-    q, k, v, cotangent = (x.contiguous() for x in (q, k, v, cotangent))
-    behind = lag.to(_sum(q)).contiguous()
-    at_queries, at_keys = _tiling(q, v, "queries and cotangents"), _tiling(q, v, "keys")
+    channels, value_channels, behind = q.shape[-1], v.shape[-1], lag.to(_sum(q)).contiguous()
+    at_queries, at_keys = tiling_of(q, v, "queries and cotangents"), tiling_of(q, v, "keys")
+    q, k, v, cotangent = filled(at_queries, q, k, v, cotangent)
     rows, times, _ = q.shape
     by_q, by_k, by_v = map(torch.empty_like, (q, k, v))
     shares = behind.new_empty(rows, at_queries.blocks(times))
-    sizes = _sizes(q, v)
+    sizes = times, k.shape[1]
     with torch.cuda.device_of(q):
         kernels.gradient_of_queries[(rows * at_queries.blocks(times),)](
             q, k, v, behind, cotangent, *sizes, by_q, shares, **_options(at_queries, q, causal, scale)
@@ -43,16 +44,8 @@ def vjp(
         kernels.gradient_of_keys[(rows * at_keys.blocks_of_keys(k.shape[1]),)](
             q, k, v, behind, cotangent, *sizes, by_k, by_v, **_options(at_keys, q, causal, scale)
         )
-    return by_q, by_k, by_v, shares.sum(-1).to(lag.dtype)
-
-
-def _tiling(q: Tensor, v: Tensor, held: str) -> Tiling:
-    roomy = q.is_cuda and torch.cuda.get_device_capability(q.device) in ROOMY
-    return tiling(q.shape[-1], v.shape[-1], q.dtype.itemsize, held, roomy)
-
-
-def _sizes(q: Tensor, v: Tensor) -> tuple[int, ...]:
-    return q.shape[1], v.shape[1], q.shape[2], v.shape[2]
+    by_lag = shares.sum(-1).to(lag.dtype)
+    return by_q[..., :channels], by_k[..., :channels], by_v[..., :value_channels], by_lag
 
 
 def _sum(x: Tensor) -> torch.dtype:

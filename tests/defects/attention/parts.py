@@ -25,6 +25,22 @@ def counts(times: int, keys: int, lengths: Tensor | None, causal: bool) -> Tenso
     return found & (place <= torch.arange(times)[:, None]) if causal else found
 
 
+def asked(times: int, lengths: Tensor | None, query_lengths: Tensor | None) -> Tensor:
+    """Which queries are no padding, (…, T, 1)."""
+    if query_lengths is None:
+        return torch.ones(times, 1, dtype=torch.bool)
+    return torch.arange(times)[:, None] < query_lengths[..., None, None]
+
+
+def entering(q: Tensor, inside: Tensor) -> Tensor:
+    """Padded queries are zeros on their way in, so that no score of theirs is NaN."""
+    return torch.where(inside, q, 0)
+
+
+def leaving(result: Tensor, inside: Tensor) -> Tensor:
+    return torch.where(inside, result, 0)
+
+
 def weights(given: Tensor, counting: Tensor) -> Tensor:
     some = counting.any(-1, keepdim=True)
     return torch.softmax(given.masked_fill(~counting & some, -math.inf), -1) * some
@@ -55,6 +71,9 @@ class Algorithm:
     counts: Callable = counts
     weights: Callable = weights
     mixed: Callable = mixed
+    asked: Callable = asked
+    entering: Callable = entering
+    leaving: Callable = leaving
     keys: Callable = split
     values: Callable = split
     wide: Callable = wide
@@ -65,16 +84,18 @@ class Algorithm:
         k: Tensor,
         v: Tensor,
         lengths: Tensor | None = None,
+        query_lengths: Tensor | None = None,
         *,
         causal: bool = False,
         scale: float | None = None,
     ) -> Tensor:
-        check_attention(q, k, v, lengths)
-        inside = [self.wide(x) for x in (q, k, v)]
+        check_attention(q, k, v, lengths, query_lengths)
+        wide = [self.wide(x) for x in (q, k, v)]
         scale = 1 / math.sqrt(max(q.shape[-1], 1)) if scale is None else scale
-        given = self.scores(*inside[:2], scale)
+        inside = self.asked(q.shape[-2], lengths, query_lengths)
+        given = self.scores(self.entering(wide[0], inside), wide[1], scale)
         counting = self.counts(q.shape[-2], k.shape[-2], lengths, causal)
-        return self.mixed(self.weights(given, counting), inside[2]).to(v.dtype)
+        return self.leaving(self.mixed(self.weights(given, counting), wide[2]), inside).to(v.dtype)
 
     def multi_head(
         self, x: Tensor, w_q: Tensor, w_k: Tensor, w_v: Tensor, w_o: Tensor, *, heads: int, causal: bool = False
