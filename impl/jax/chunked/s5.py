@@ -34,19 +34,19 @@ def scan(decay: Array, drive: Array, initial: Array, *, reverse: bool, across: b
     cells = _by_chunk(drive, chunks, length, reverse)
     factors = decay[:, None] if decay.ndim == 2 else _by_chunk(decay, chunks, length, reverse)
 
-    def follow(position, states):
+    def follow(position, states, cells):
         at = length - 1 - position if reverse else position
         factor = factors if decay.ndim == 2 else lax.dynamic_index_in_dim(factors, at, 2, keepdims=False)
         return at, factor, _step(factor, states, lax.dynamic_index_in_dim(cells, at, 2, keepdims=False), across)
 
     def to_end(position, carried):
         states, product = carried
-        _, factor, states = follow(position, states)
+        _, factor, states = follow(position, states, cells)
         return states, product if decay.ndim == 2 else product * factor
 
     def for_good(position, carried):
-        states, rows = carried
-        at, _, states = follow(position, states)
+        states, rows = carried  # drives, until states take their place: one array fewer in memory
+        at, _, states = follow(position, states, rows)
         return states, lax.dynamic_update_index_in_dim(rows, states, at, 2)
 
     entering = initial[:, None]
