@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("triton", reason="triton is not installed")
 
 JUDGED = """
+import tests.impl.bounds
 import impl.torch.s5
 from impl.torch.cuda import s5_layer as fast
 from impl.triton import s5_layer as kernels

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("triton", reason="triton is not installed")
 
 JUDGED = """
+import tests.impl.bounds
 import numpy as np
 import impl.torch.s5
 from impl.torch.cuda import s5 as fast

@@ -9,6 +9,7 @@ import pytest
 pytest.importorskip("triton", reason="triton is not installed")
 
 JUDGED = """
+import tests.impl.bounds
 import sys
 import numpy as np
 import impl.torch.tridiagonal as face
