@@ -11,6 +11,7 @@ Source: Smith, Warrington, Linderman, Simplified State Space Layers for Sequence
 
 import importlib
 import importlib.util
+import inspect
 import math
 from types import ModuleType
 
@@ -52,12 +53,13 @@ def scan(decay: Tensor, drive: Tensor, initial: Tensor | None = None) -> Tensor:
         return decay * initial.unsqueeze(-2) + drive
     dtype = torch.promote_types(torch.promote_types(decay.dtype, drive.dtype), initial.dtype)
     varying = batch if decay.ndim > 2 else ()
-    arrays = ((decay, varying, min(decay.ndim, 2)), (drive, batch, 2), (initial, batch, 1))
-    flat = [
-        x.to(dtype).expand(*own, *x.shape[x.ndim - core :]).reshape(math.prod(own), *x.shape[x.ndim - core :])
-        for x, own, core in arrays
-    ]
-    return _Recurrence.apply(*flat, False).reshape(*batch, *drive.shape[-2:])
+    states = _Recurrence.apply(
+        _flat(decay, varying, min(decay.ndim, 2), dtype),
+        _flat(drive, batch, 2, dtype),
+        _flat(initial, batch, 1, dtype),
+        False,
+    )
+    return states if len(batch) == 1 else states.reshape(*batch, *drive.shape[-2:])
 
 
 def apply(
@@ -128,8 +130,8 @@ class _Recurrence(torch.autograd.Function):
     """The scan of flat arrays of one dtype, as the backends take them, and its derivatives, which are scans again."""
 
     @staticmethod
-    def forward(decay, drive, initial, reverse):
-        return _backend(drive.device).scan(decay, drive, initial, reverse)
+    def forward(*inputs):
+        return _backend(inputs[1].device).scan(*inputs)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
@@ -147,16 +149,18 @@ class _Recurrence(torch.autograd.Function):
         constant, first = decay.ndim == 2, -1 if ctx.reverse else 0
         nothing = torch.zeros_like(initial)
         onward = decay if constant else _delayed(decay, torch.zeros_like(decay[:, 0]), not ctx.reverse)
-        flow = _Recurrence.apply(onward.conj(), cotangent, nothing, not ctx.reverse)
+        onward = onward.conj().resolve_conj()
+        flow = _Recurrence.apply(onward, cotangent, nothing, not ctx.reverse)
         on_decay = on_initial = None
         if ctx.needs_input_grad[0]:
             if constant:
                 on_decay = _correlation(flow, states, initial, ctx.reverse)
             else:
                 on_decay = flow * _delayed(states, initial, ctx.reverse).conj()
-            on_decay = on_decay.unflatten(0, (decay.shape[0], -1)).sum(1)
+            if decay.shape[0] != on_decay.shape[0]:
+                on_decay = on_decay.sum(0, keepdim=True)
         if ctx.needs_input_grad[2]:
-            on_initial = flow[:, first] * (decay if constant else decay[:, first]).conj()
+            on_initial = flow[:, first] * (onward if constant else decay[:, first].conj())
         return on_decay, flow, on_initial, None
 
     @staticmethod
@@ -179,6 +183,19 @@ class _Recurrence(torch.autograd.Function):
             decay = decay.expand(-1, drive.shape[1], *decay.shape[2:]).flatten(0, 1)
         states = _Recurrence.apply(decay, drive.flatten(0, 1), initial.flatten(0, 1), reverse)
         return states.unflatten(0, drive.shape[:2]), 0
+
+
+# PyTorch asks for it in every call, and working it out takes as long as ten operations.
+_Recurrence.forward.__signature__ = inspect.signature(_Recurrence.forward)  # type: ignore[attr-defined]
+
+
+def _flat(x: Tensor, batch: torch.Size | tuple[()], core: int, dtype: torch.dtype) -> Tensor:
+    """x in this dtype with one batch axis, of these axes; nothing is done to what is so already."""
+    x = x if x.dtype == dtype else x.to(dtype)
+    own = x.shape[x.ndim - core :]
+    if len(batch) == 1 and x.shape[:-core] == batch:
+        return x
+    return x.expand(*batch, *own).reshape(math.prod(batch), *own)
 
 
 def _backend(device: torch.device) -> ModuleType:
@@ -208,6 +225,8 @@ def _correlation(flow: Tensor, states: Tensor, initial: Tensor, reverse: bool) -
     first = flow[:, -1 if reverse else 0] * initial.conj()
     later, earlier = (flow[:, :-1], states[:, 1:]) if reverse else (flow[:, 1:], states[:, :-1])
     block = max(BLOCK // first.numel(), 1)
+    if later.shape[1] <= block:
+        return first + (later * earlier.conj()).sum(1)
     pairs = zip(later.split(block, 1), earlier.split(block, 1), strict=True)
     return torch.stack([first, *((g * x.conj()).sum(1) for g, x in pairs)]).sum(0)
 
