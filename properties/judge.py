@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import hypothesis.errors
 from hypothesis import given, seed
+from scipy.special import bdtrc
 
 from properties.case import Case
 from properties.comparison import conditioning, vacuous, vacuous_share
@@ -19,6 +20,8 @@ from properties.laws.universal import UNIVERSAL
 from properties.profiles import Profile
 from properties.replay import write_replay
 from properties.verdict import FALSIFIED, HOLDS, NOT_CLAIMED, REFUSED, VACUOUS, Verdict
+
+CHANCE = 0.05  # of calling a contract vacuous that is within its limit
 
 
 @dataclass
@@ -98,7 +101,7 @@ def judge(law: Law, implementation: Implementation, profile: Profile, folder: Pa
     if verdict.status == HOLDS and tally.declined and not tally.examples:
         verdict = replace(verdict, status=NOT_CLAIMED, reason="it takes none of the cases drawn")
     share = tally.vacuous / max(tally.examples, 1)
-    if verdict.status == HOLDS and law.judged and share > implementation.kernel.vacuous_limit:
+    if verdict.status == HOLDS and law.judged and _exceeds(tally, implementation.kernel.vacuous_limit):
         verdict = replace(verdict, status=VACUOUS, reason=f"{share:.0%} of the examples proved nothing")
     return replace(
         verdict,
@@ -110,6 +113,13 @@ def judge(law: Law, implementation: Implementation, profile: Profile, folder: Pa
         vacuous_elements=tally.elements / max(tally.examples, 1),
         seconds=time.perf_counter() - begun,
     )
+
+
+def _exceeds(tally: Tally, limit: float) -> bool:
+    """Whether all examples are vacuous, or too many to be chance where the share of all cases is within the limit."""
+    if tally.vacuous <= limit * tally.examples:
+        return False
+    return tally.vacuous == tally.examples or bdtrc(tally.vacuous - 1, tally.examples, limit) < CHANCE
 
 
 def search(

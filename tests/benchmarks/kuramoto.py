@@ -48,6 +48,7 @@ def torch_compiled_sines(q, k, v, lag, *, causal=False, scale=1.0):
 def _compiled():
     """Compiled once, whatever is timed; its gradient may be asked for twice."""
     import torch
+    import torch._functorch.config
 
     torch._functorch.config.donated_buffer = False
     return torch.compile(torch_sines)
