@@ -20,7 +20,7 @@ from tests.benchmarks.job import (
 from tests.benchmarks.one_bucket import judged_in
 
 # As wide as what is timed, and long enough for the tiles of a run to hand on their states.
-RUN = Bucket(1100, 40, batch=(2,), initial=(2,))
+RUN = Bucket(300, 20, batch=(2,), initial=(2,))
 LAYERS = tuple(Bucket(200, 64, channels, batch=(2,), initial=(2,)) for channels in (128, 32))
 KINDS_OF_RUN = ("contracting", "turning", "normal", "from a state")
 KINDS_OF_LAYER = ("damped", "drawn", "usual", "normal", "normal", "from a state")

@@ -23,6 +23,8 @@ def _arrays(argument: object):
 def _check(pointers, mask, what: str) -> None:
     addresses = np.asarray(pointers.data)[np.asarray(mask.data, bool)].astype(np.uint64)
     size = pointers.get_element_ty().primitive_bitwidth // 8 or 1
+    if not addresses.size or any(f <= addresses.min() and addresses.max() + size <= last for f, last in _given):
+        return
     inside = np.zeros(addresses.shape, bool)
     for first, last in _given:
         inside |= (addresses >= first) & (addresses + size <= last)
