@@ -19,5 +19,7 @@ finally:
 
 __all__ = ["triton_call"]
 
-_parts = {jnp.dtype("complex64"): "fp32", jnp.dtype("complex128"): "fp64"}
-triton_lib._JAX_TO_TRITON_TYPE_MAP.update(_parts)
+_types = getattr(triton_lib, "_JAX_TO_TRITON_TYPE_MAP", None)
+if _types is None:
+    raise ImportError("jax-triton: expected a release that names Triton's types as 0.3.1 does, got another")
+_types.update({jnp.dtype("complex64"): "fp32", jnp.dtype("complex128"): "fp64"})
