@@ -14,4 +14,5 @@ def tiling_of(q: Tensor, v: Tensor, held: str) -> Tiling:
 
 def filled(tiles: Tiling, *arrays: Tensor) -> tuple[Tensor, ...]:
     """Contiguous, with zeros for the channels that a tile has beyond the arrays'."""
-    return tuple(pad(x, (0, tiles.WIDTH - x.shape[-1])).contiguous() for x in arrays)
+    missing = [tiles.WIDTH - x.shape[-1] for x in arrays]  # `pad` would copy where nothing is
+    return tuple((pad(x, (0, n)) if n else x).contiguous() for x, n in zip(arrays, missing, strict=True))
