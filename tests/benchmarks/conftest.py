@@ -78,7 +78,7 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     if report.when == "call" and report.passed and (told := dict(report.user_properties).get(TOLD)):
         return "passed", ".", f"PASSED ({told})"
     if report.when == "call" and report.failed:
-        return "failed", "F", f"FAILED ({report.longreprtext.strip().splitlines()[-1]})"
+        return "failed", "F", f"FAILED ({report.longreprtext.strip().rsplit("\n", 1)[-1]})"
     return None
 
 
