@@ -78,7 +78,8 @@ def pytest_report_teststatus(report: pytest.TestReport) -> tuple[str, str, str] 
     if report.when == "call" and report.passed and (told := dict(report.user_properties).get(TOLD)):
         return "passed", ".", f"PASSED ({told})"
     if report.when == "call" and report.failed:
-        return "failed", "F", f"FAILED ({report.longreprtext.strip().rsplit("\n", 1)[-1]})"
+        *_, last = ["", *report.longreprtext.strip().splitlines()]
+        return "failed", "F", f"FAILED ({last})"
     return None
 
 
