@@ -1,5 +1,8 @@
 """From a continuous diagonal system x' = Λ x + B u to the steps of a recurrence."""
 
+import importlib
+import importlib.util
+
 import torch
 from torch import Tensor
 
@@ -22,13 +25,20 @@ def discretize(
     step = step.to(eigenvalues.dtype.to_real())
     z = eigenvalues * step
     if method == "zoh":
-        decay, gain = torch.exp(z), step * _exponential_quotient(z)
+        decay, gain = torch.exp(z), step * _quotient(z)
     elif method == "bilinear":
         resolvent = 1 / (1 - z / 2)
         decay, gain = (1 + z / 2) * resolvent, step * resolvent
     else:
         raise ValueError(f"method: expected 'zoh' or 'bilinear', got {method!r}")
     return decay, gain.unsqueeze(-1) * input_matrix
+
+
+def _quotient(z: Tensor) -> Tensor:
+    if z.is_cuda and z.is_complex() and z.numel() and importlib.util.find_spec("triton") is not None:
+        fast = importlib.import_module("impl.torch.cuda.s5_discretization")
+        return fast.exponential_quotient(_exponential_quotient, z)
+    return _exponential_quotient(z)
 
 
 def _exponential_quotient(z: Tensor) -> Tensor:

@@ -55,13 +55,8 @@ def padded_queries_pass_no_gradient(implementation: Implementation, case: Case) 
     """Gradients are those of a cotangent that is 0 from query_lengths on, whatever stands there and comes in there."""
     inside, (drawn,) = _asked(implementation, case), implementation.cotangents(case)
     names = tuple(f"gradient of {name} with padded queries" for name in implementation.kernel.names_of(_without(case)))
-    found, again = (implementation.gradients(case, cotangents=(drawn,))[: len(names)] for _ in range(2))
+    found = implementation.gradients(case, cotangents=(drawn,))[: len(names)]
     filled = implementation.gradients(_filled(case), cotangents=(np.where(inside, drawn, np.nan),))[: len(names)]
-    for name, plain, repeated, other in zip(names, found, again, filled, strict=True):
-        if plain is None or repeated is None or other is None:
-            continue
-        if plain.tobytes() == repeated.tobytes():  # bits say nothing where they never repeat
-            bits(f"{name}, NaN in them", plain, other)
     expected = implementation.expected_gradients(_without(case), (np.where(inside, drawn, 0),))
     worst = compare("gradient with padded queries", found, expected, names=names)
     return max(worst, compare("gradient with NaN in padded queries", filled, expected, names=names))

@@ -21,14 +21,15 @@ from properties.laws.universal import adjointness, gradients_agree, values_agree
 from properties.systems.s5 import KERNELS
 
 impl.torch.s5._on_chip = lambda *arrays: fast.fits(*arrays)
-# Two lanes of 16 times a tile and windows of two tiles: 80 times pass through every way in which they meet.
+# Tiles of two slabs and windows of two tiles: 260 times pass through every way in which they meet.
 ordinary = kernels.plan
 def small(channels, states, *, gradient):
-    return kernels.Plan(2, 16, 16, 16, 2, 4, 1, False, None)
+    return kernels.Plan(1 if gradient else 2, 32, 32, 16, 2, 4, 1, False)
+kernels.Plan.passes = lambda plan: ((True, False), (False, True))
 
 (apply,) = (kernel for kernel in KERNELS if kernel.name == "s5.apply")
 for plan, bucket, dtype in (
-    (small, Bucket(80, 17, 3), "float32"), (ordinary, Bucket(64, 1, 1), "float32"),
+    (small, Bucket(260, 33, 17), "float32"), (ordinary, Bucket(64, 1, 1), "float32"),
     (small, Bucket(33, 2, 5), "float16"),
 ):
     kernels.plan = plan
@@ -40,7 +41,28 @@ for plan, bucket, dtype in (
 """
 
 
-def test_the_layer_and_its_gradient_are_the_recurrence_within_the_gauge():
+FORWARD_MODE = """
+import torch
+from torch.autograd import forward_ad
+from impl.torch.cuda import s5_layer as fast
+from impl.torch.s5 import through_memory
+random = torch.Generator().manual_seed(0)
+shapes = {"decay": (3,), "discrete": (3, 2), "read": (2, 3), "through": (2,), "u": (1, 5, 2), "initial": (1, 3)}
+def drawn():
+    real = ("through", "u")
+    return [torch.randn(shape, generator=random, dtype=torch.float32 if name in real else torch.complex64)
+            for name, shape in shapes.items()]
+arrays, along = drawn(), drawn()
+_, (expected, _) = torch.func.jvp(through_memory, tuple(arrays), tuple(along))
+with forward_ad.dual_level():
+    y, _ = fast.apply(through_memory, *map(forward_ad.make_dual, arrays, along))
+    tangent = forward_ad.unpack_dual(y).tangent
+torch.testing.assert_close(tangent, expected)
+"""
+
+
+@pytest.mark.parametrize("program", [JUDGED, FORWARD_MODE], ids=["gauge", "forward mode"])
+def test_the_layer_and_its_derivatives(program):
     environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": os.getcwd()}
-    done = subprocess.run([sys.executable, "-c", JUDGED], env=environment, capture_output=True, text=True)
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

@@ -6,6 +6,8 @@ from jax import Array
 
 from impl.jax.cuda.calls import triton_call
 from impl.triton import s5_layer as kernels
+from impl.triton import s5_products as products
+from impl.triton.s5_correlations import correlations
 
 __all__ = ["gradients", "layer"]
 
@@ -26,26 +28,29 @@ def gradients(
 ) -> tuple[Array, ...]:  # fmt: skip
     """Those of all arrays, bilinear as everywhere in JAX. The states are found anew."""
     *_, carries = _forward(decay, discrete, output_matrix, feedthrough, u, initial)
-    driving, reading = _driving(discrete), _reading(output_matrix)
-    returning, end = _table(reading.transpose(2, 1, 0)), jnp.conj(by_final)
-    by_u, first, adjoints = _response(
-        by_y, returning, decay, _table(driving.transpose(2, 1, 0)), feedthrough, end, True
-    )
+    driving, returning, end = _by_state(discrete), _by_state(_reading(output_matrix).T), jnp.conj(by_final)
+    by_u, first, adjoints = _response(by_y, returning, decay, _by_channel(discrete.T), feedthrough, end, True)
     rows, times, channels = u.shape
-    states, tiles = decay.size, carries.shape[0]
+    states = decay.size
     plan = kernels.plan(channels, states, gradient=True)
+    tiles = plan.tiles(times)
     shares = plan.shares(tiles * rows, states)
-    on_matrices, on_decay, on_through = triton_call(
-        u, by_y, _table(driving), decay, returning, end, carries, adjoints,
-        times, rows, tiles, shares, channels, states,
-        kernel=kernels.correlations, grid=shares * plan.blocks(states),
-        out_shape=[
-            _complex(shares, 2, channels, states), _complex(shares, states),
-            jax.ShapeDtypeStruct((shares, channels), jnp.float32),
-        ],
-        EXACT=u.dtype != jnp.float32, **_options(plan),
-    )  # fmt: skip
-    with_u, with_y = on_matrices.sum(0)
+
+    def summed(with_u, with_y):
+        return triton_call(
+            u, by_y, driving, decay, returning, end, carries, adjoints,
+            times, rows, tiles, shares, channels, states,
+            kernel=correlations, grid=shares * plan.blocks(states),
+            out_shape=[
+                _complex(shares, 2, channels, states), _complex(shares, states),
+                jax.ShapeDtypeStruct((shares, channels), jnp.float32),
+            ],
+            EXACT=u.dtype != jnp.float32, WITH_U=with_u, WITH_Y=with_y, **plan._asdict(),
+        )  # fmt: skip
+
+    found = [summed(*which) for which in plan.passes()]
+    (on_matrices, _, on_through), (others, on_decay, _) = found[0], found[-1]
+    with_u, with_y = on_matrices[:, 0].sum(0), others[:, 1].sum(0)
     return (
         jnp.conj(on_decay.sum(0)),
         jnp.conj(with_u).T,
@@ -57,13 +62,13 @@ def gradients(
 
 
 def _forward(decay, discrete, output_matrix, feedthrough, u, initial) -> tuple[Array, Array, Array]:
-    into, out_of = _table(_driving(discrete)), _table(_reading(output_matrix))
+    into, out_of = _by_state(discrete), _by_channel(_reading(output_matrix))
     y, final, carries = _response(u, into, decay, out_of, feedthrough, decay * initial, False)
     return y, final, carries.at[0].set(initial)
 
 
 def _response(sequence, into, decay, out_of, through, start, reverse: bool) -> tuple[Array, Array, Array]:
-    """The response to a sequence, the last position's state, and those that enter the tiles, (tiles, B, P)."""
+    """The response to a sequence, the last position's state, and those that enter the slabs, (…, B, P)."""
     rows, times, channels = sequence.shape
     states = decay.size
     plan = kernels.plan(channels, states, gradient=False)
@@ -75,29 +80,36 @@ def _response(sequence, into, decay, out_of, through, start, reverse: bool) -> t
     _, result, carries, final = triton_call(
         sequence, into, decay, out_of, through, start, times, rows, tiles, channels, states,
         kernel=kernels.response, grid=tiles * rows, zeroed_outputs=(0,),
-        out_shape=[slots, result, _complex(tiles, rows, states), _complex(rows, states)],
-        REVERSE=reverse, EXACT=sequence.dtype != jnp.float32, **_options(plan),
+        out_shape=[slots, result, _complex(plan.carries(times), rows, states), _complex(rows, states)],
+        REVERSE=reverse, EXACT=sequence.dtype != jnp.float32, **plan._asdict(),
     )  # fmt: skip
     return result.astype(sequence.dtype), final, carries
-
-
-def _options(plan: kernels.Plan) -> dict:
-    """jax-triton hands on no bound on registers."""
-    return {name: value for name, value in plan._asdict().items() if name != "maxnreg"}
 
 
 def _complex(*shape: int) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(shape, jnp.complex64)
 
 
-def _driving(discrete: Array) -> Array:
-    """B̄ as (P, re and im, H)."""
-    return jnp.stack([discrete.real, discrete.imag], 1)
-
-
 def _reading(output_matrix: Array) -> Array:
-    """What reads the parts of the states, (H, re and im, P): 2 Re(C x) = 2 Re C Re x − 2 Im C Im x."""
-    return jnp.stack([2 * output_matrix.real, -2 * output_matrix.imag], 1)
+    """What the parts of the states are read by: 2 Re(C x) = 2 Re C Re x − 2 Im C Im x."""
+    return 2 * jnp.conj(output_matrix)
+
+
+def _by_state(matrix: Array) -> Array:
+    """A matrix (P, H) as `products.table` lays it out by state."""
+    return _table(_in_parts(matrix.T).T)
+
+
+def _by_channel(matrix: Array) -> Array:
+    """A matrix (H, P) as `products.table` lays it out by channel."""
+    return _table(_in_parts(matrix))
+
+
+def _in_parts(matrix: Array) -> Array:
+    """(H, P) as (H, parts)."""
+    channels, states = matrix.shape
+    padded = jnp.pad(matrix, ((0, 0), (0, -states % products.GROUP))).reshape(channels, -1, products.GROUP)
+    return jnp.stack([padded.real, padded.imag], 2).reshape(channels, products.parts(states))
 
 
 def _table(matrix: Array) -> Array:

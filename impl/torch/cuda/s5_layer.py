@@ -7,6 +7,8 @@ from torch import Tensor
 from torch.autograd import Function
 
 from impl.triton import s5_layer as kernels
+from impl.triton import s5_products as products
+from impl.triton.s5_correlations import correlations
 
 __all__ = ["apply", "fits"]
 
@@ -54,7 +56,10 @@ class _Layer(Function):
     def jvp(ctx, _, *tangents):
         arrays = ctx.saved_tensors[:6]
         along = [torch.zeros_like(x) if t is None else t for x, t in zip(arrays, tangents, strict=True)]
-        return *torch.func.jvp(ctx.plain, tuple(arrays), tuple(along))[1], None
+        output, transposed = torch.func.vjp(ctx.plain, *arrays)
+        # The transpose of the transpose: PyTorch nests no forward mode in another.
+        nothing = tuple(torch.zeros_like(x) for x in output)
+        return *torch.func.vjp(transposed, nothing)[1](tuple(along))[0], None
 
     @staticmethod
     def vmap(info, in_dims, plain, *arrays):
@@ -63,25 +68,28 @@ class _Layer(Function):
 
 
 def _gradients(arrays: Sequence[Tensor], carries: Tensor, by_y: Tensor, by_final: Tensor) -> tuple[Tensor, ...]:
-    """Those of all arrays, in their order. carries: the states that enter the tiles, the initial one first."""
+    """Those of all arrays, in their order. carries: the states that enter the slabs, the initial one first."""
     decay, discrete, output_matrix, feedthrough, u, _ = arrays
     returning = _table(output_matrix, by_state=True, real=2.0, imaginary=-2.0)
     back = _table(discrete.mT, by_state=False)
     by_y, end, u = by_y.contiguous(), by_final.resolve_conj().contiguous(), u.contiguous()
     by_u, first, adjoints = _launched(by_y, returning, decay, back, feedthrough, end, reverse=True)
     rows, times, channels = u.shape
-    states, tiles = decay.shape[0], carries.shape[0]
+    states = decay.shape[0]
     plan = kernels.plan(channels, states, gradient=True)
+    tiles = plan.tiles(times)
     shares = plan.shares(tiles * rows, states)
     on_matrices = carries.new_empty(shares, 2, channels, states)
     on_decay = carries.new_empty(shares, states)
     on_through = torch.empty(shares, channels, dtype=torch.float32, device=u.device)
+    driving = _table(discrete.mT, by_state=True)
     with torch.cuda.device_of(u):
-        kernels.correlations[(shares * plan.blocks(states),)](
-            u, by_y, _table(discrete.mT, by_state=True), _reals(decay), returning, _reals(end), _reals(carries),
-            _reals(adjoints), times, rows, tiles, shares, channels, states,
-            _reals(on_matrices), _reals(on_decay), on_through, EXACT=u.dtype != torch.float32, **plan._asdict(),
-        )  # fmt: skip
+        for with_u, with_y in plan.passes():
+            correlations[(shares * plan.blocks(states),)](
+                u, by_y, driving, _reals(decay), returning, _reals(end), _reals(carries), _reals(adjoints),
+                times, rows, tiles, shares, channels, states, _reals(on_matrices), _reals(on_decay), on_through,
+                EXACT=u.dtype != torch.float32, WITH_U=with_u, WITH_Y=with_y, **plan._asdict(),
+            )  # fmt: skip
     with_u, with_y = on_matrices.sum(0)
     return (
         on_decay.sum(0),
@@ -94,7 +102,7 @@ def _gradients(arrays: Sequence[Tensor], carries: Tensor, by_y: Tensor, by_final
 
 
 def _launched(sequence, into, decay, out_of, through, start, *, reverse) -> tuple[Tensor, Tensor, Tensor]:
-    """The response to a sequence, the last position's state, and the states that enter the tiles, (tiles, B, P)."""
+    """The response to a sequence, the last position's state, and the states that enter the slabs, (…, B, P)."""
     rows, times, channels = sequence.shape
     states = decay.shape[0]
     plan = kernels.plan(channels, states, gradient=False)
@@ -103,7 +111,7 @@ def _launched(sequence, into, decay, out_of, through, start, *, reverse) -> tupl
     # Blocks of states add to the result one after the other, and a half would round each time.
     summed = torch.float32 if plan.blocks(states) > 1 else sequence.dtype
     result, final = torch.empty_like(sequence, dtype=summed), torch.empty_like(start)
-    carries = start.new_empty(tiles, rows, states)
+    carries = start.new_empty(plan.carries(times), rows, states)
     slots = torch.zeros(plan.slots(times, rows * states), dtype=torch.int32, device=sequence.device)
     with torch.cuda.device_of(sequence):
         kernels.response[(tiles * rows,)](
@@ -115,14 +123,14 @@ def _launched(sequence, into, decay, out_of, through, start, *, reverse) -> tupl
 
 
 def _table(matrix: Tensor, *, by_state: bool, real: float = 1.0, imaginary: float = 1.0) -> Tensor:
-    """A matrix (H, P) as `kernels.table` lays it out."""
+    """A matrix (H, P) as `products.table` lays it out."""
     matrix = matrix.resolve_conj()
     (channels, states), (across, along) = matrix.shape, matrix.stride()
-    result = torch.empty(2, 2 * matrix.numel(), dtype=torch.float32, device=matrix.device)
+    result = torch.empty(2, channels * products.parts(states), dtype=torch.float32, device=matrix.device)
     with torch.cuda.device_of(matrix):
-        kernels.table[(kernels.blocks_of_table(channels, states),)](
+        products.table[(products.blocks_of_table(channels, states),)](
             torch.view_as_real(matrix), result, along, across, real, imaginary, channels, states,
-            BY_STATE=by_state, BLOCK=kernels.ENTRIES,
+            BY_STATE=by_state, BLOCK=products.ENTRIES,
         )  # fmt: skip
     return result
 
