@@ -60,7 +60,7 @@ def forward(
     some = sums > 0
     divisor = tl.where(some, sums, 1.0)
     mixed = tl.where((time < stop)[:, None], mixed / divisor[:, None], 0.0)
-    write_tile(result, first, times, mixed, BLOCK_T, WIDTH)
+    write_tile(result, first, times, WIDTH, mixed, BLOCK_T, WIDTH)
     tl.store(log_sums + time, tl.where(some, highest + tl.log2(divisor), 0.0), mask=time < times)
 
 
@@ -141,7 +141,7 @@ def gradient_of_queries(
         scores = tl.where(counts, product(queries, tl.trans(tile), SUM) * UNIT - log_sum[:, None], float("-inf"))
         by_weight = product(received, tl.trans(values), SUM)
         total += product((tl.exp2(scores) * (by_weight - delta[:, None])).to(tile.dtype), tile, SUM)
-    write_tile(by_q, first, times, total * SCALE, BLOCK_T, WIDTH)
+    write_tile(by_q, first, times, WIDTH, total * SCALE, BLOCK_T, WIDTH)
 
 
 @triton.jit
@@ -187,8 +187,8 @@ def gradient_of_keys(
             SCALE, CAUSAL, SUM, BLOCK_T, BLOCK_S, WIDTH, True,
         )  # fmt: skip
     counts = (first + tl.arange(0, BLOCK_S) < length)[:, None]  # padding met zeros: its sums mean nothing
-    write_tile(by_k, first, keys, tl.where(counts, along_k * SCALE, 0.0), BLOCK_S, WIDTH)
-    write_tile(by_v, first, keys, tl.where(counts, along_v, 0.0), BLOCK_S, WIDTH)
+    write_tile(by_k, first, keys, WIDTH, tl.where(counts, along_k * SCALE, 0.0), BLOCK_S, WIDTH)
+    write_tile(by_v, first, keys, WIDTH, tl.where(counts, along_v, 0.0), BLOCK_S, WIDTH)
 
 
 @triton.jit

@@ -1,10 +1,10 @@
 """Triton kernels of sine attention, out_i = Σ_j sin(scale·⟨q_i, k_j⟩ + lag) v_j: one source for PyTorch and JAX.
 
 Flash tiling without a softmax: a program holds a tile of queries (or, for the gradients of k and v, of keys), walks
-over the tiles of the other side, and forms the phases on chip. Arrays are q (rows, times, channels), k (rows, keys,
-channels), v (rows, keys, value channels), contiguous, one dtype; lag (rows) in the dtype of the sums, SUM. Masks come
-after the sine: the sine of a masked phase is not zero. Tiles that lie inside the data and off the diagonal need none.
-No sum crosses programs, so every run gives the same bits.
+over the tiles of the other side, and forms the phases on chip. Arrays are q (rows, times, WIDTH), k and v (rows, keys,
+WIDTH), contiguous, one dtype; lag (rows) in the dtype of the sums, SUM. Masks come after the sine: the sine of a masked
+phase is not zero. Tiles that lie inside the data and off the diagonal need none. No sum crosses programs, so every run
+gives the same bits.
 """
 
 import triton
@@ -36,11 +36,11 @@ def _cosine(phase, FAST: tl.constexpr):
 
 @triton.jit
 def forward(
-    q, k, v, lag, times, keys, result,
+    q, k, v, lag, times, keys, channels, result,
     SCALE: tl.constexpr, CAUSAL: tl.constexpr, SUM: tl.constexpr, FAST: tl.constexpr,
     BLOCK_T: tl.constexpr, BLOCK_S: tl.constexpr, WIDTH: tl.constexpr,
 ):  # fmt: skip
-    """One tile of queries; the last tiles, the longest where causal, begin first.
+    """One tile of queries, in result (rows, times, channels); the last tiles, the longest where causal, begin first.
 
     The phases of the next tile of keys are on their way while the sines of this one are formed.
     """
@@ -49,19 +49,20 @@ def forward(
     first = (blocks - 1 - tl.program_id(0) % blocks) * BLOCK_T
     behind = tl.load(lag + row)
     q = row_of(q, row, times, WIDTH)
-    result = row_of(result, row, times, WIDTH)
+    result = row_of(result, row, times, channels)
     k = row_of(k, row, keys, WIDTH)
     v = row_of(v, row, keys, WIDTH)
     queries = read_tile(q, first, times, BLOCK_T, WIDTH)
     total = tl.zeros((BLOCK_T, WIDTH), SUM)
     inside, last = reach_of_queries(first, keys, CAUSAL, BLOCK_T, BLOCK_S)
-    ahead = product(queries, tl.trans(read_tile(k, 0, keys, BLOCK_S, WIDTH)), SUM)
+    phase = product(queries, tl.trans(read_tile(k, 0, keys, BLOCK_S, WIDTH)), SUM) * SCALE + behind
     for begin in range(0, inside, BLOCK_S):
         later = tl.minimum(begin, inside - 2 * BLOCK_S) + BLOCK_S
         following = read_tile(k, later, keys, BLOCK_S, WIDTH, True)
-        found, ahead = ahead, product(queries, tl.trans(following), SUM)
+        ahead = product(queries, tl.trans(following), SUM)
         values = read_tile(v, begin, keys, BLOCK_S, WIDTH, True)
-        total += product(_sine(found * SCALE + behind, FAST).to(values.dtype), values, SUM)
+        total += product(_sine(phase, FAST).to(values.dtype), values, SUM)
+        phase = ahead * SCALE + behind
     for begin in range(inside, last, BLOCK_S):
         tile = read_tile(k, begin, keys, BLOCK_S, WIDTH)
         values = read_tile(v, begin, keys, BLOCK_S, WIDTH)
@@ -69,7 +70,7 @@ def forward(
         time, key = first + tl.arange(0, BLOCK_T), begin + tl.arange(0, BLOCK_S)
         weights = tl.where(counting(time[:, None], key[None, :], times, keys, CAUSAL), weights, 0.0)
         total += product(weights.to(values.dtype), values, SUM)
-    write_tile(result, first, times, total, BLOCK_T, WIDTH)
+    write_tile(result, first, times, channels, total, BLOCK_T, WIDTH)
 
 
 @triton.jit
@@ -92,16 +93,17 @@ def gradient_of_queries(
     received = read_tile(cotangent, first, times, BLOCK_T, WIDTH)
     total, along_lag = tl.zeros((BLOCK_T, WIDTH), SUM), tl.zeros((BLOCK_T,), SUM)
     inside, last = reach_of_queries(first, keys, CAUSAL, BLOCK_T, BLOCK_S)
-    ahead = product(queries, tl.trans(read_tile(k, 0, keys, BLOCK_S, WIDTH)), SUM)
+    phase = product(queries, tl.trans(read_tile(k, 0, keys, BLOCK_S, WIDTH)), SUM) * SCALE + behind
     for begin in range(0, inside, BLOCK_S):
         later = tl.minimum(begin, inside - 2 * BLOCK_S) + BLOCK_S
         following = read_tile(k, later, keys, BLOCK_S, WIDTH, True)
-        found, ahead = ahead, product(queries, tl.trans(following), SUM)
+        ahead = product(queries, tl.trans(following), SUM)
         values = read_tile(v, begin, keys, BLOCK_S, WIDTH, True)
-        by_phase = product(received, tl.trans(values), SUM) * _cosine(found * SCALE + behind, FAST)
+        by_phase = product(received, tl.trans(values), SUM) * _cosine(phase, FAST)
         tile = read_tile(k, begin, keys, BLOCK_S, WIDTH, True)
         total += product(by_phase.to(tile.dtype), tile, SUM)
         along_lag += tl.sum(by_phase, 1)
+        phase = ahead * SCALE + behind
     for begin in range(inside, last, BLOCK_S):
         tile = read_tile(k, begin, keys, BLOCK_S, WIDTH)
         values = read_tile(v, begin, keys, BLOCK_S, WIDTH)
@@ -111,7 +113,7 @@ def gradient_of_queries(
         by_phase = tl.where(counts, product(received, tl.trans(values), SUM) * slope, 0.0)
         total += product(by_phase.to(tile.dtype), tile, SUM)
         along_lag += tl.sum(by_phase, 1)
-    write_tile(by_q, first, times, total * SCALE, BLOCK_T, WIDTH)
+    write_tile(by_q, first, times, WIDTH, total * SCALE, BLOCK_T, WIDTH)
     tl.store(by_lag + row * blocks + block, tl.sum(along_lag, 0))
 
 
@@ -155,8 +157,8 @@ def gradient_of_keys(
             along_k, along_v, tile, values, q, cotangent, behind, first, start, times, keys,
             SCALE, CAUSAL, SUM, FAST, BLOCK_T, BLOCK_S, WIDTH, True,
         )  # fmt: skip
-    write_tile(by_k, first, keys, along_k * SCALE, BLOCK_S, WIDTH)
-    write_tile(by_v, first, keys, along_v, BLOCK_S, WIDTH)
+    write_tile(by_k, first, keys, WIDTH, along_k * SCALE, BLOCK_S, WIDTH)
+    write_tile(by_v, first, keys, WIDTH, along_v, BLOCK_S, WIDTH)
 
 
 @triton.jit

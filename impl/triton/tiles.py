@@ -1,7 +1,7 @@
 """Tiles of (rows, length, channels) arrays and their products, for kernels that walk over a matrix they never form.
 
-All arrays have WIDTH channels, a power of two and 16 or more: whoever calls fills up with zeros. Where channels were
-masked instead, Triton 3.6's ptxas took descriptors of tiles from a register that nothing had written.
+All arrays that are read have WIDTH channels, a power of two and 16 or more: whoever calls fills up with zeros. Where
+channels were masked instead, Triton 3.6's ptxas took descriptors of tiles from a register that nothing had written.
 """
 
 from typing import NamedTuple
@@ -48,9 +48,9 @@ def tiling(channels: int, value_channels: int, bytes_of_number: int, held: str, 
 
 
 @triton.jit
-def row_of(ptr, row, length, WIDTH: tl.constexpr):
-    """Where a row of (rows, length, WIDTH) begins."""
-    return ptr + tl.cast(row, tl.int64) * length * WIDTH
+def row_of(ptr, row, length, channels):
+    """Where a row of (rows, length, channels) begins."""
+    return ptr + tl.cast(row, tl.int64) * length * channels
 
 
 @triton.jit
@@ -59,7 +59,7 @@ def read_tile(ptr, first, end, BLOCK: tl.constexpr, WIDTH: tl.constexpr, INSIDE:
 
     INSIDE: no place reaches the end, and nothing is masked.
     """
-    source, place = _addresses(ptr, first, BLOCK, WIDTH)
+    source, place, _ = _addresses(ptr, first, WIDTH, BLOCK, WIDTH)
     if INSIDE:
         return tl.load(source)
     else:
@@ -67,16 +67,18 @@ def read_tile(ptr, first, end, BLOCK: tl.constexpr, WIDTH: tl.constexpr, INSIDE:
 
 
 @triton.jit
-def write_tile(ptr, first, end, tile, BLOCK: tl.constexpr, WIDTH: tl.constexpr):
-    target, place = _addresses(ptr, first, BLOCK, WIDTH)
-    tl.store(target, tile.to(ptr.dtype.element_ty), mask=place < end)
+def write_tile(ptr, first, end, channels, tile, BLOCK: tl.constexpr, WIDTH: tl.constexpr):
+    """Of places first … first + BLOCK of the row that begins at ptr those before `end`, and of WIDTH channels as many
+    as it has."""
+    target, place, channel = _addresses(ptr, first, channels, BLOCK, WIDTH)
+    tl.store(target, tile.to(ptr.dtype.element_ty), mask=(place < end) & (channel < channels))
 
 
 @triton.jit
-def _addresses(ptr, first, BLOCK: tl.constexpr, WIDTH: tl.constexpr):
+def _addresses(ptr, first, channels, BLOCK: tl.constexpr, WIDTH: tl.constexpr):
     """The offsets within a tile do not depend on where it lies, so that a loop over tiles moves one pointer."""
-    place = tl.arange(0, BLOCK)[:, None]
-    return ptr + tl.cast(first, tl.int64) * WIDTH + (place * WIDTH + tl.arange(0, WIDTH)[None, :]), first + place
+    place, channel = tl.arange(0, BLOCK)[:, None], tl.arange(0, WIDTH)[None, :]
+    return ptr + tl.cast(first, tl.int64) * channels + (place * channels + channel), first + place, channel
 
 
 @triton.jit

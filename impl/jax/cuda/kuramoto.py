@@ -17,11 +17,12 @@ def value(q: Array, k: Array, v: Array, lag: Array, *, causal: bool, scale: floa
     channels, tiles = v.shape[-1], tiling_of(q, v, "queries")
     q, k, v = filled(tiles, q, k, v)
     (result,) = triton_call(
-        q, k, v, lag.astype(SUM), q.shape[1], k.shape[1], kernel=kernels.forward,
-        grid=q.shape[0] * tiles.blocks(q.shape[1]), out_shape=[jax.ShapeDtypeStruct(q.shape, q.dtype)],
+        q, k, v, lag.astype(SUM), q.shape[1], k.shape[1], channels, kernel=kernels.forward,
+        grid=q.shape[0] * tiles.blocks(q.shape[1]),
+        out_shape=[jax.ShapeDtypeStruct((*q.shape[:2], channels), q.dtype)],
         FAST=True, **options(tiles, causal, scale),
     )  # fmt: skip
-    return (result[..., :channels],)
+    return (result,)
 
 
 def vjp(q: Array, k: Array, v: Array, lag: Array, cotangent: Array, *, causal: bool, scale: float) -> tuple[Array, ...]:

@@ -17,14 +17,14 @@ WIDEST = 256  # channels that a tile can hold on chip
 
 def value(q: Tensor, k: Tensor, v: Tensor, lag: Tensor, *, causal: bool, scale: float) -> tuple[Tensor, tuple]:
     """q (B, T, D), k (B, S, D), v (B, S, E), lag (B), one dtype → (B, T, E), and nothing saved."""
-    channels, tiles = v.shape[-1], tiling_of(q, v, "queries")
+    tiles, result = tiling_of(q, v, "queries"), q.new_empty(*q.shape[:-1], v.shape[-1])
     q, k, v = filled(tiles, q, k, v)
-    result = torch.empty_like(q)
+    sizes = q.shape[1], k.shape[1], result.shape[-1]
     with torch.cuda.device_of(q):
         kernels.forward[(q.shape[0] * tiles.blocks(q.shape[1]),)](
-            q, k, v, lag.to(_sum(q)).contiguous(), q.shape[1], k.shape[1], result, **_options(tiles, q, causal, scale)
+            q, k, v, lag.to(_sum(q)).contiguous(), *sizes, result, **_options(tiles, q, causal, scale)
         )
-    return result[..., :channels], ()
+    return result, ()
 
 
 def vjp(
