@@ -17,6 +17,7 @@ from types import ModuleType
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from impl.torch.s5_arguments import HALVES, at_rest, check_alike, check_reading, check_scan, check_set, joined, require
 from impl.torch.s5_discretization import discretize
@@ -36,7 +37,7 @@ __all__ = [
     "training_loss",
 ]
 
-BLOCK = 2**16  # states whose products are summed at a time: half a MiB of single precision
+BLOCK = 2**17  # states whose products are summed at a time: a MiB of single precision
 
 
 def scan(decay: Tensor, drive: Tensor, initial: Tensor | None = None) -> Tensor:
@@ -53,11 +54,8 @@ def scan(decay: Tensor, drive: Tensor, initial: Tensor | None = None) -> Tensor:
         return decay * initial.unsqueeze(-2) + drive
     dtype = torch.promote_types(torch.promote_types(decay.dtype, drive.dtype), initial.dtype)
     varying = batch if decay.ndim > 2 else ()
-    states = _Recurrence.apply(
-        _flat(decay, varying, min(decay.ndim, 2), dtype),
-        _flat(drive, batch, 2, dtype),
-        _flat(initial, batch, 1, dtype),
-        False,
+    states = _recurrence(
+        _flat(decay, varying, min(decay.ndim, 2), dtype), _flat(drive, batch, 2, dtype), _flat(initial, batch, 1, dtype)
     )
     return states if len(batch) == 1 else states.reshape(*batch, *drive.shape[-2:])
 
@@ -126,6 +124,19 @@ def step(
     return _stored(_read_out(output_matrix, following, pairs) + _single(feedthrough) * inside, u), following
 
 
+def _recurrence(decay: Tensor, drive: Tensor, initial: Tensor, reverse: bool = False) -> Tensor:
+    """The scan of flat arrays; of one that nobody can differentiate without the cost of `_Recurrence`."""
+    arrays = decay, drive, initial
+    backward = torch.is_grad_enabled() and any(x.requires_grad for x in arrays)
+    forward = getattr(forward_ad, "_current_level", 0) >= 0  # private names: a release without them pays the cost
+    if backward or forward or _transforms_active():
+        return _Recurrence.apply(*arrays, reverse)
+    return _backend(drive.device).scan(*arrays, reverse)
+
+
+_transforms_active = getattr(torch._C, "_are_functorch_transforms_active", lambda: True)
+
+
 class _Recurrence(torch.autograd.Function):
     """The scan of flat arrays of one dtype, as the backends take them, and its derivatives, which are scans again."""
 
@@ -150,7 +161,7 @@ class _Recurrence(torch.autograd.Function):
         nothing = torch.zeros_like(initial)
         onward = decay if constant else _delayed(decay, torch.zeros_like(decay[:, 0]), not ctx.reverse)
         onward = onward.conj().resolve_conj()
-        flow = _Recurrence.apply(onward, cotangent, nothing, not ctx.reverse)
+        flow = _recurrence(onward, cotangent, nothing, not ctx.reverse)
         on_decay = on_initial = None
         if ctx.needs_input_grad[0]:
             if constant:
@@ -192,9 +203,11 @@ _Recurrence.forward.__signature__ = inspect.signature(_Recurrence.forward)  # ty
 def _flat(x: Tensor, batch: torch.Size | tuple[()], core: int, dtype: torch.dtype) -> Tensor:
     """x in this dtype with one batch axis, of these axes; nothing is done to what is so already."""
     x = x if x.dtype == dtype else x.to(dtype)
-    own = x.shape[x.ndim - core :]
     if len(batch) == 1 and x.shape[:-core] == batch:
         return x
+    if not batch:
+        return x.unsqueeze(0)
+    own = x.shape[x.ndim - core :]
     return x.expand(*batch, *own).reshape(math.prod(batch), *own)
 
 

@@ -4,7 +4,10 @@ import pytest
 import torch
 
 from impl.torch import s5
-from impl.torch.chunked.s5 import CHUNK
+from impl.torch.chunked import s5 as chunked
+from impl.torch.chunked import s5_sums
+from impl.torch.chunked.s5 import ACROSS, CHUNK
+from impl.torch.chunked.s5_sums import TABLE
 
 
 @pytest.mark.parametrize("times", [CHUNK - 1, CHUNK, 2 * CHUNK + 3])
@@ -25,3 +28,40 @@ def test_many_cotangents_at_once_give_the_gradients_of_one_after_the_other(times
     apart = zip(*(gradients(cotangent) for cotangent in cotangents), strict=True)
     for found, expected in zip(together, apart, strict=True):
         torch.testing.assert_close(found, torch.stack(expected))
+
+
+def _drawn(times, dtype, varying=False):
+    draw = torch.Generator().manual_seed(times)
+    shapes = (2, times, 3) if varying else (2, 3), (2, times, 3), (2, 3)
+    decay, drive, initial = (torch.randn(shape, generator=draw, dtype=dtype) for shape in shapes)
+    return decay / (decay.abs() + 0.1), drive, initial
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("varying", [False, True])
+@pytest.mark.parametrize("times", [CHUNK * ACROSS, CHUNK * ACROSS + 1, CHUNK * ACROSS**2 + 1])
+def test_chunks_of_chunks_give_the_states_of_one_step_after_the_other(times, varying, reverse):
+    arrays = _drawn(times, torch.complex128, varying)
+    steps = chunked.scan(*arrays, reverse, chunk=times)
+    torch.testing.assert_close(chunked.scan(*arrays, reverse), steps)
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex64])
+@pytest.mark.parametrize("times", [TABLE - 1, TABLE, TABLE + 1])
+def test_one_sum_is_the_recurrence_in_double_rounded_once(times, dtype, reverse):
+    arrays = _drawn(times, dtype)
+    double = [x.to(torch.promote_types(dtype, torch.float64)) for x in arrays]
+    exact = chunked.scan(*double, reverse)
+    ulp = torch.finfo(dtype).eps
+    torch.testing.assert_close(s5_sums.scan(*arrays, reverse).to(exact.dtype), exact, rtol=ulp, atol=0)
+
+
+@pytest.mark.parametrize("far", [0, 2.0**-20, 2.0**20, torch.nan])
+def test_decays_whose_powers_leave_double_do_not_become_one_sum(far):
+    decay, drive, initial = _drawn(TABLE, torch.float32)
+    decay[:, 1] = far
+    drive[..., 1] = initial[..., 1] = 0
+    assert s5_sums.scan(decay, drive, initial) is None
+    others = chunked.scan(decay[:, [0, 2]], drive[..., [0, 2]], initial[:, [0, 2]])
+    torch.testing.assert_close(chunked.scan(decay, drive, initial)[..., [0, 2]], others)
