@@ -14,6 +14,8 @@ from impl.triton.s5_products import in_two, multiplied, parts_of
 from impl.triton.s5_slabs import LANES, SLAB, STEPS, driven, known, out_of_lanes, places, tile_of, times_at
 from impl.triton.s5_tiles import added, pair, powers, states_of, store_pair
 
+AHEAD = tl.constexpr(2)
+
 
 @triton.jit(do_not_specialize=SIZES)
 def correlations(
@@ -49,7 +51,7 @@ def correlations(
         at, left = tile * columns + column, times - tile * (SLABS * SLAB)
         ours = tile_of(sequence, row, tile, times, channels, SLABS * SLAB)
         back = tile_of(cotangent, row, tile, times, channels, SLABS * SLAB)
-        dr, di = driven(back, left, out_of, first, parts, channels, EXACT, SLABS, STATES, WIDE, DEPTH)
+        dr, di = driven(back, left, out_of, first, parts, channels, EXACT, SLABS, STATES, WIDE, DEPTH, AHEAD)
         if tile == tiles - 1:
             er, ei = pair(end, column, inside)
             dr, di = added(dr, di, er, ei, left - 1, lane)
@@ -57,7 +59,7 @@ def correlations(
         if WITH_U:
             with_u = _correlated(gr, gi, ours, left, channels, with_u, EXACT, SLABS, STATES, DEPTH)
         if WITH_Y:
-            dr, di = driven(ours, left, into, first, parts, channels, EXACT, SLABS, STATES, WIDE, DEPTH)
+            dr, di = driven(ours, left, into, first, parts, channels, EXACT, SLABS, STATES, WIDE, DEPTH, AHEAD)
             xr, xi, br, bi = states_of(fr, fi, pr, pi, dr, di, carries, at, inside, False)
             lr, li = _correlated_with_former(gr, gi, (br,) + xr, (bi,) + xi, lr, li)
             with_y = _correlated(xr, xi, back, left, channels, with_y, EXACT, SLABS, STATES, DEPTH)
@@ -86,10 +88,10 @@ def _correlated(xr, xi, tile, left, channels, totals, EXACT: tl.constexpr, SLABS
     """totals + x u over a tile, DEPTH channels each; 11 bits hold u when EXACT."""
     for slab in tl.static_range(SLABS):
         xh, xl = in_two(out_of_lanes(xr, xi, slab, STATES, True), False)
-        sums = ()
+        place, sums = places(slab * SLAB + tl.arange(0, SLAB)[:, None], SLABS, True), ()
         for piece in tl.static_range(len(totals)):
             channel = piece * DEPTH + tl.arange(0, DEPTH)[None, :]
-            uh, ul = in_two(times_at(tile, places(slab, SLABS, True), left, channel, channels), EXACT)
+            uh, ul = in_two(times_at(tile, place, left, channel, channels), EXACT)
             sums = sums + (totals[piece] + multiplied(xh, xl, uh, ul, EXACT),)
         totals = sums
     return totals
@@ -120,7 +122,7 @@ def _summed_products(one, other, left, channels, totals, SLABS: tl.constexpr, DE
     for piece in tl.static_range(len(totals)):
         channel, total = piece * DEPTH + tl.arange(0, DEPTH)[None, :], totals[piece]
         for slab in tl.static_range(SLABS):
-            place = places(slab, SLABS, True)
+            place = places(slab * SLAB + tl.arange(0, SLAB)[:, None], SLABS, True)
             x = times_at(one, place, left, channel, channels) * times_at(other, place, left, channel, channels)
             total += tl.sum(x, 0)[None, :]
         sums = sums + (total,)

@@ -15,9 +15,10 @@ import triton.language as tl
 
 from impl.triton.s5_carries import awaited, publish, scaled
 from impl.triton.s5_lanes import product
-from impl.triton.s5_products import in_two, multiplied, planes
-from impl.triton.s5_slabs import LANES, SLAB, STEPS, driven, known, out_of_lanes, places, tile_of, times_at
-from impl.triton.s5_tiles import added, end_from_rest, entering, found, pair, powers, reached, run, store_pair
+from impl.triton.s5_products import planes
+from impl.triton.s5_read_out import AHEAD, before, read_out
+from impl.triton.s5_slabs import LANES, SLAB, STEPS, driven, known, places, tile_of
+from impl.triton.s5_tiles import added, end_from_rest, entering, found, pair, reached, run, store_pair
 
 WIDEST = 128  # channels that a tile holds on chip
 PROGRAMS = 264  # that sum gradients at a time: two for each multiprocessor of the largest devices
@@ -55,6 +56,14 @@ class Plan(NamedTuple):
         """Among how many programs the tiles of all rows are dealt for each block of states."""
         return min(tiles, max(PROGRAMS // self.blocks(states), 1))
 
+    def lane(self) -> int:
+        """Times of a lane."""
+        return self.SLABS * STEPS.value
+
+    def registers(self) -> int | None:
+        """A thread's, at most: with 168 a multiprocessor runs three programs, where that many are nearly enough."""
+        return 168 if self.ALIGNED and self.DEPTH == self.WIDE else None
+
     def passes(self) -> tuple[tuple[bool, bool], ...]:
         """What the runs over all tiles behind the gradients sum up, with u and with ȳ: registers hold 64 channels' sums
         of both."""
@@ -62,11 +71,11 @@ class Plan(NamedTuple):
 
 
 def plan(channels: int, states: int, *, gradient: bool) -> Plan:
-    """32 states are as many rows as a product on tensor cores has. A second slab, and more channels at a time, save
-    loads of the matrices, as far as registers last: a gradient needs them itself."""
+    """32 states are as many rows as a product on tensor cores has. A second slab saves loads of the matrices, as far as
+    registers last: a gradient needs them itself, and loads of single numbers need many."""
     wide, aligned = max(triton.next_power_of_2(channels), 16), channels % 16 == states % 16 == 0
-    slabs, depth = (1, 32) if gradient else (2, 32) if wide <= 32 else (1, 64)
-    return Plan(slabs, 32, wide, min(wide, depth), 16, 4, 1, aligned)
+    slabs = 2 if not gradient and (aligned or wide <= 32) else 1
+    return Plan(slabs, 32, wide, min(wide, 32), 16, 4, 1, aligned)
 
 
 SIZES = ["times", "rows", "tiles", "shares", "channels", "states"]  # one compiled kernel serves them all
@@ -74,7 +83,7 @@ SIZES = ["times", "rows", "tiles", "shares", "channels", "states"]  # one compil
 
 @triton.jit(do_not_specialize=SIZES)
 def response(
-    sequence, into, decay, out_of, through, start,
+    sequence, into, decay, lasting, out_of, through, start,
     times, rows, tiles, channels, states,
     slots, result, carries, final,
     REVERSE: tl.constexpr, EXACT: tl.constexpr,
@@ -83,10 +92,10 @@ def response(
 ):  # fmt: skip
     """One tile of x_t = λ x_{t−1} + M u_t, from the last time back with λ̄ when REVERSE, and of Re(N x) + D∘u.
 
-    sequence: u; EXACT if 11 bits hold it. into: the `table` of M by state. decay: λ, (states). out_of: that of N by
-    channel, of its real and negative imaginary parts. through: D (channels). start: what is added to M u at the first
-    position, (rows, states). carries: the states entering the slabs, (tiles × SLABS, rows, states). final: the last
-    position's, (rows, states).
+    sequence: u; EXACT if 11 bits hold it. into: the `table` of M by state. decay: λ, (states). lasting: its
+    `decays`, (2, states). out_of: the table of N by channel, of its real and negative imaginary parts. through: D
+    (channels). start: what is added to M u at the first position, (rows, states). carries: the states entering the
+    slabs, (tiles × SLABS, rows, states). final: the last position's, (rows, states).
     """
     channels, states = known(channels, ALIGNED), known(states, ALIGNED)
     tile, row = tl.program_id(0) // rows, (tl.program_id(0) % rows).to(tl.int64)
@@ -98,59 +107,42 @@ def response(
     begins, ends, left = begins - of_time * TIMES, ends - of_time * TIMES, times - of_time * TIMES
     u = tile_of(sequence, row, of_time, times, channels, TIMES)
     y = tile_of(result, row, of_time, times, channels, TIMES)
-    lane = tl.arange(0, LANES)[:, None]
+    lane, place = tl.arange(0, LANES)[:, None], places(tl.arange(0, SLAB)[:, None], SLABS, False)
+    part, channel = tl.arange(0, 2 * STATES)[None, :], tl.arange(0, DEPTH)
     columns, parts, rest = rows * states, (states + 7) // 8 * 16, tl.zeros((1, STATES), tl.float32)
-    for first in range(0, states, STATES):
+    for first in tl.range(0, states, STATES, disable_licm=True):
         state = first + tl.arange(0, STATES)[None, :]
         inside, column = state < states, (row * states + state).to(tl.int32)
         fr, fi = pair(decay, state, inside)
+        pr, pi = pair(lasting, state, inside)
+        wr, wi = pair(lasting, states + state, inside)
         if REVERSE:
-            fi = -fi
-        dr, di = driven(u, left, into, first, parts, channels, EXACT, SLABS, STATES, WIDE, DEPTH)
+            fi, pi, wi = -fi, -pi, -wi
+        matrix = planes(out_of, channel[:, None], 2 * first + part, channels, parts) if WIDE == DEPTH else ()
+        dr, di = driven(u, left, into, first, parts, channels, EXACT, SLABS, STATES, WIDE, DEPTH, AHEAD)
         if tile == 0:
             sr, si = pair(start, column, inside)
             dr, di = added(dr, di, sr, si, begins, lane)
         er, ei = end_from_rest(fr, fi, dr, di, REVERSE)
-        pr, pi, wr, wi = powers(fr, fi, SLABS * STEPS)
         re, im = reached(pr, pi, er, ei, rest, rest, REVERSE)
         cr, ci = _entering(slots, tile, tiles, re[4], im[4], wr, wi, column, columns, inside, WINDOW)
-        re, im = reached(pr, pi, er, ei, cr, ci, REVERSE)
         begun = of_time * SLABS + (SLABS - 1) * REVERSE  # the slab that is met first
-        for slab in tl.static_range(SLABS):
-            at = (begun + (-slab if REVERSE else slab)) * columns + column
-            store_pair(carries, at, re[slab * 4 // SLABS], im[slab * 4 // SLABS], inside)
+        at = begun * columns + column
+        store_pair(carries, at, cr, ci, inside)
         tl.debug_barrier()  # from memory c takes on the layout of the lanes, and does not force its own upon them
-        cr, ci = pair(carries, begun * columns + column, inside)
+        cr, ci = pair(carries, at, inside)
         re, im = reached(pr, pi, er, ei, cr, ci, REVERSE)
+        for slab in tl.static_range(1, SLABS):
+            at += -columns if REVERSE else columns
+            store_pair(carries, at, re[slab * 4 // SLABS], im[slab * 4 // SLABS], inside)
+        former = before(u, y, first, place, left, channel, channels) if WIDE == DEPTH else ()
         xr, xi = run(fr, fi, dr, di, entering(re, REVERSE), entering(im, REVERSE), REVERSE)
         if tile == tiles - 1:
             tr, ti = found(xr, xi, lane, ends)
             store_pair(final, column, tr, ti, inside)
-        _read_out(xr, xi, out_of, u, through, y, first, left, parts, channels, SLABS, WIDE, DEPTH, STATES)
-
-
-@triton.jit
-def _read_out(xr, xi, out_of, u, through, result, first, left, parts, channels,
-              SLABS: tl.constexpr, WIDE: tl.constexpr, DEPTH: tl.constexpr, STATES: tl.constexpr):  # fmt: skip
-    """result = D∘u, for the first block of states, plus the real part of N x."""
-    part, channel = 2 * first + tl.arange(0, 2 * STATES)[None, :], tl.arange(0, DEPTH)
-    high, low = planes(out_of, channel[:, None], part, channels, parts)
-    for slab in tl.static_range(SLABS):
-        place = places(slab, SLABS, False)
-        whole, rest = in_two(out_of_lanes(xr, xi, slab, STATES, False), False)
-        for begin in tl.static_range(0, WIDE, DEPTH):
-            if WIDE > DEPTH:
-                high, low = planes(out_of, (begin + channel)[:, None], part, channels, parts)
-            whose = (begin + channel)[None, :]
-            if first == 0:
-                y = times_at(u, place, left, whose, channels)
-                y *= tl.load(through + whose, mask=whose < channels, other=0.0).to(tl.float32)
-            else:
-                y = times_at(result, place, left, whose, channels)
-            y += multiplied(whole, rest, tl.trans(high), tl.trans(low), False)
-            inside = (place < left) & (whose < channels)
-            tl.store(result + place * channels + whose, y.to(result.dtype.element_ty), mask=inside)
-    tl.debug_barrier()
+        read_out(
+            xr, xi, former, matrix, out_of, u, through, y, first, left, parts, channels, SLABS, STATES, WIDE, DEPTH
+        )
 
 
 @triton.jit

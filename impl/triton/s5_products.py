@@ -8,7 +8,7 @@ import triton
 import triton.language as tl
 
 GROUP = 8  # states whose real parts are followed by their imaginary parts: a thread gets a row of the one and the other
-ENTRIES = 256  # of a table, that a program writes
+ENTRIES = 256  # that a program writes of a table
 
 
 def parts(states: int) -> int:
@@ -16,8 +16,8 @@ def parts(states: int) -> int:
     return -(-states // GROUP) * 2 * GROUP
 
 
-def blocks_of_table(channels: int, states: int) -> int:
-    return -(-channels * parts(states) // ENTRIES)
+def blocks(entries: int) -> int:
+    return -(-entries // ENTRIES)
 
 
 @triton.jit

@@ -36,71 +36,64 @@ def times_at(tile, place, left, channel, channels):
 
 
 @triton.jit
-def places(slab: tl.constexpr, SLABS: tl.constexpr, SUMMED: tl.constexpr):
-    """Where in a tile the rows of a slab stand. Of eight columns of a product tensor cores deal each thread two that
+def places(row, SLABS: tl.constexpr, SUMMED: tl.constexpr):
+    """Where in a tile the rows of its slabs stand. Of eight columns of a product tensor cores deal each thread two that
     are neighbours, and of eight that are SUMMED two that are four apart."""
-    row = tl.arange(0, SLAB)[:, None]
     if SUMMED:
         lane, later = row % 4, row // 4 % 2
     else:
         lane, later = row // 2 % 4, row % 2
-    return (lane * SLABS + slab) * STEPS + row // 8 * 2 + later
+    return (lane * SLABS + row // SLAB) * STEPS + row % SLAB // 8 * 2 + later
 
 
 @triton.jit
 def driven(tile, left, into, first, parts, channels, EXACT: tl.constexpr, SLABS: tl.constexpr, STATES: tl.constexpr,
-           WIDE: tl.constexpr, DEPTH: tl.constexpr):  # fmt: skip
-    """M u for a tile: lanes of real, and of imaginary parts; 11 bits hold u when EXACT."""
-    part = 2 * first + tl.arange(0, 2 * STATES)[:, None]
-    totals = _products(tile, left, into, part, 0, parts, channels, (), EXACT, SLABS, DEPTH)
-    for begin in range(DEPTH, WIDE, DEPTH):
-        totals = _products(tile, left, into, part, begin, parts, channels, totals, EXACT, SLABS, DEPTH)
-    dr, di = (), ()
-    for slab in tl.static_range(SLABS):
-        re, im = in_lanes(totals[slab], STATES)
-        dr, di = dr + re, di + im
-    return dr, di
+           WIDE: tl.constexpr, DEPTH: tl.constexpr, AHEAD: tl.constexpr):  # fmt: skip
+    """M u for a tile: lanes of real, and of imaginary parts; 11 bits hold u when EXACT. AHEAD − 1 pieces of M are on
+    their way while one is multiplied by, and one of u."""
+    part, channel = 2 * first + tl.arange(0, 2 * STATES)[:, None], tl.arange(0, DEPTH)[None, :]
+    place = places(tl.arange(0, SLABS * SLAB)[:, None], SLABS, False)
+    u = times_at(tile, place, left, channel, channels)
+    if WIDE == DEPTH:
+        total = _product(into, part, channel, parts, channels, u, EXACT)
+    else:
+        total = tl.zeros((2 * STATES, SLABS * SLAB), tl.float32)
+        for begin in tl.range(0, WIDE, DEPTH, num_stages=AHEAD):
+            following = times_at(tile, place, left, begin + DEPTH + channel, channels)
+            total += _product(into, part, begin + channel, parts, channels, u, EXACT)
+            u = following
+    return in_lanes(total, STATES, SLABS * STEPS)
 
 
 @triton.jit
-def _products(tile, left, into, part, begin, parts, channels, totals, EXACT: tl.constexpr, SLABS: tl.constexpr,
-              DEPTH: tl.constexpr):  # fmt: skip
-    """totals, if there are any, and what DEPTH channels add to M u: (parts, SLAB) for each slab."""
-    channel, u, sums = begin + tl.arange(0, DEPTH)[None, :], (), ()
-    for slab in tl.static_range(SLABS):  # all are under way before the first is used
-        u = u + (times_at(tile, places(slab, SLABS, False), left, channel, channels),)
+def _product(into, part, channel, parts, channels, u, EXACT: tl.constexpr):
+    """What these channels add to M u, (parts, times)."""
     high, low = planes(into, part, channel, parts, channels)
-    for slab in tl.static_range(SLABS):
-        whole, rest = in_two(tl.trans(u[slab]), EXACT)
-        own = multiplied(high, low, whole, rest, EXACT)
-        if len(totals) > 0:
-            own += totals[slab]
-        sums = sums + (own,)
-    return sums
+    whole, rest = in_two(tl.trans(u), EXACT)
+    return multiplied(high, low, whole, rest, EXACT)
 
 
 @triton.jit
-def in_lanes(x, STATES: tl.constexpr):
-    """(parts, SLAB) as the lanes of real, and of imaginary parts: STEPS of (LANES, STATES) in the order of their
-    reversed bits."""
-    x = tl.reshape(x, (STATES // 8, 2, 8, STEPS // 2, LANES, 2))
-    x = tl.reshape(tl.permute(x, (4, 0, 2, 3, 5, 1)), (LANES, STATES, STEPS, 2))
+def in_lanes(x, STATES: tl.constexpr, COUNT: tl.constexpr):
+    """(parts, times) as the lanes of real, and of imaginary parts: COUNT times of (LANES, STATES)."""
+    x = tl.reshape(x, (STATES // 8, 2, 8, COUNT // 2, LANES, 2))
+    x = tl.reshape(tl.permute(x, (4, 0, 2, 3, 5, 1)), (LANES, STATES, COUNT, 2))
     re, im = tl.split(x)
-    return _leaves(re, STATES), _leaves(im, STATES)
+    return _leaves(re, STATES, COUNT), _leaves(im, STATES, COUNT)
 
 
 @triton.jit
-def _leaves(x, STATES: tl.constexpr):
+def _leaves(x, STATES: tl.constexpr, COUNT: tl.constexpr):
     parts = (x,)
-    for level in tl.static_range(4):
+    for level in tl.static_range(_bits(COUNT)):
         halves = ()
         for k in tl.static_range(1 << level):
-            even, odd = tl.split(tl.reshape(parts[k], (LANES, STATES, STEPS >> (level + 1), 2)))
+            even, odd = tl.split(tl.reshape(parts[k], (LANES, STATES, COUNT >> (level + 1), 2)))
             halves = halves + (even, odd)
         parts = halves
     lanes = ()
-    for k in tl.static_range(STEPS):
-        lanes = lanes + (tl.reshape(parts[_reversed(k)], (LANES, STATES)),)
+    for k in tl.static_range(COUNT):
+        lanes = lanes + (tl.reshape(parts[_reversed(k, _bits(COUNT))], (LANES, STATES)),)
     return lanes
 
 
@@ -109,7 +102,7 @@ def _joined(lanes, begin: tl.constexpr, STATES: tl.constexpr):
     """(LANES, STATES, STEPS) of the steps that begin there."""
     parts = ()
     for k in tl.static_range(STEPS):
-        parts = parts + (tl.reshape(lanes[begin + _reversed(k)], (LANES, STATES, 1)),)
+        parts = parts + (tl.reshape(lanes[begin + _reversed(k, 4)], (LANES, STATES, 1)),)
     for level in tl.static_range(4):
         joined = ()
         for k in tl.static_range(STEPS >> (level + 1)):
@@ -120,14 +113,18 @@ def _joined(lanes, begin: tl.constexpr, STATES: tl.constexpr):
 
 
 @triton.constexpr_function
-def _reversed(k):
-    """Four bits."""
-    return (k & 1) << 3 | (k & 2) << 1 | (k & 4) >> 1 | (k & 8) >> 3
+def _bits(count):
+    return count.bit_length() - 1
+
+
+@triton.constexpr_function
+def _reversed(k, bits):
+    return sum((k >> bit & 1) << (bits - 1 - bit) for bit in range(bits))
 
 
 @triton.jit
 def out_of_lanes(xr, xi, slab: tl.constexpr, STATES: tl.constexpr, SUMMED: tl.constexpr):
-    """(SLAB, parts), or (parts, SLAB) if times are to be SUMMED, at `_places`."""
+    """(SLAB, parts), or (parts, SLAB) if times are to be SUMMED, at `places`."""
     re, im = _joined(xr, slab * STEPS, STATES), _joined(xi, slab * STEPS, STATES)
     x = tl.reshape(tl.join(re, im), (LANES, STATES // 8, 8, STEPS // 2, 2, 2))
     if SUMMED:

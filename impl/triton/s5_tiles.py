@@ -33,6 +33,17 @@ def powers(fr, fi, EXPONENT: tl.constexpr):
     return wr.to(tl.float32), wi.to(tl.float32), vr.to(tl.float32), vi.to(tl.float32)
 
 
+@triton.jit(do_not_specialize=["states"])
+def decays(decay, states, result, EXPONENT: tl.constexpr, BLOCK: tl.constexpr):
+    """λ's `powers`, (2, states)."""
+    state = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
+    inside = state < states
+    fr, fi = pair(decay, state, inside)
+    pr, pi, wr, wi = powers(fr, fi, EXPONENT)
+    store_pair(result, state, pr, pi, inside)
+    store_pair(result, states + state, wr, wi, inside)
+
+
 @triton.jit
 def advanced(fr, fi, xr, xi, dr, di):
     """λ x + d, in two fused steps each."""
@@ -57,24 +68,21 @@ def end_from_rest(fr, fi, dr, di, REVERSE: tl.constexpr):
 
 @triton.jit
 def _four(x, REVERSE: tl.constexpr):
-    """The rows of (LANES, STATES), in the order of the recurrence, each (1, STATES)."""
-    even, odd = tl.split(tl.permute(tl.reshape(x, (2, 2, 1, x.shape[1])), (0, 2, 3, 1)))
-    a, c = tl.split(tl.permute(even, (1, 2, 0)))
-    b, d = tl.split(tl.permute(odd, (1, 2, 0)))
-    if REVERSE:
-        a, b, c, d = d, c, b, a
-    return a, b, c, d
+    """The rows of (LANES, STATES), in the order of the recurrence, each (1, STATES). Threads that differ in their lane
+    alone are neighbours."""
+    lane, rows = tl.arange(0, LANES)[:, None], ()
+    for k in tl.static_range(4):
+        rows = rows + (tl.sum(tl.where(lane == (3 - k if REVERSE else k), x, 0.0), 0)[None, :],)
+    return rows
 
 
 @triton.jit
 def entering(x, REVERSE: tl.constexpr):
     """What enters the lanes, (LANES, STATES), of what is reached."""
+    lane = tl.arange(0, LANES)[:, None]
     if REVERSE:
-        a, b, c, d = x[3], x[2], x[1], x[0]
-    else:
-        a, b, c, d = x[0], x[1], x[2], x[3]
-    x = tl.join(tl.join(a, c), tl.join(b, d))  # (1, STATES, 2, 2): the later half, then odd or even
-    return tl.reshape(tl.permute(x, (2, 3, 0, 1)), (LANES, x.shape[1]))
+        lane = 3 - lane
+    return tl.where(lane < 2, tl.where(lane == 0, x[0], x[1]), tl.where(lane == 2, x[2], x[3]))
 
 
 @triton.jit

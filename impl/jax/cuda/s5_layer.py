@@ -8,6 +8,7 @@ from impl.jax.cuda.calls import triton_call
 from impl.triton import s5_layer as kernels
 from impl.triton import s5_products as products
 from impl.triton.s5_correlations import correlations
+from impl.triton.s5_tiles import decays
 
 __all__ = ["gradients", "layer"]
 
@@ -77,8 +78,12 @@ def _response(sequence, into, decay, out_of, through, start, reverse: bool) -> t
     # Blocks of states add to the result one after the other, and a half would round each time.
     summed = jnp.float32 if plan.blocks(states) > 1 else sequence.dtype
     result = jax.ShapeDtypeStruct(sequence.shape, summed)
+    (lasting,) = triton_call(
+        decay, states, kernel=decays, grid=products.blocks(states), out_shape=[_complex(2, states)],
+        EXPONENT=plan.lane(), BLOCK=products.ENTRIES,
+    )  # fmt: skip
     _, result, carries, final = triton_call(
-        sequence, into, decay, out_of, through, start, times, rows, tiles, channels, states,
+        sequence, into, decay, lasting, out_of, through, start, times, rows, tiles, channels, states,
         kernel=kernels.response, grid=tiles * rows, zeroed_outputs=(0,),
         out_shape=[slots, result, _complex(plan.carries(times), rows, states), _complex(rows, states)],
         REVERSE=reverse, EXACT=sequence.dtype != jnp.float32, **plan._asdict(),

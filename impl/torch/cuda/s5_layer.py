@@ -9,6 +9,7 @@ from torch.autograd import Function
 from impl.triton import s5_layer as kernels
 from impl.triton import s5_products as products
 from impl.triton.s5_correlations import correlations
+from impl.triton.s5_tiles import decays
 
 __all__ = ["apply", "fits"]
 
@@ -111,13 +112,16 @@ def _launched(sequence, into, decay, out_of, through, start, *, reverse) -> tupl
     # Blocks of states add to the result one after the other, and a half would round each time.
     summed = torch.float32 if plan.blocks(states) > 1 else sequence.dtype
     result, final = torch.empty_like(sequence, dtype=summed), torch.empty_like(start)
-    carries = start.new_empty(plan.carries(times), rows, states)
+    carries, lasting = start.new_empty(plan.carries(times), rows, states), decay.new_empty(2, states)
     slots = torch.zeros(plan.slots(times, rows * states), dtype=torch.int32, device=sequence.device)
     with torch.cuda.device_of(sequence):
+        decays[(products.blocks(states),)](
+            _reals(decay), states, _reals(lasting), EXPONENT=plan.lane(), BLOCK=products.ENTRIES
+        )
         kernels.response[(tiles * rows,)](
-            sequence, into, _reals(decay), out_of, through.contiguous(), _reals(start),
+            sequence, into, _reals(decay), _reals(lasting), out_of, through.contiguous(), _reals(start),
             times, rows, tiles, channels, states, slots, result, _reals(carries), _reals(final),
-            REVERSE=reverse, EXACT=sequence.dtype != torch.float32, **plan._asdict(),
+            REVERSE=reverse, EXACT=sequence.dtype != torch.float32, maxnreg=plan.registers(), **plan._asdict(),
         )  # fmt: skip
     return result.to(sequence.dtype), final, carries
 
@@ -128,7 +132,7 @@ def _table(matrix: Tensor, *, by_state: bool, real: float = 1.0, imaginary: floa
     (channels, states), (across, along) = matrix.shape, matrix.stride()
     result = torch.empty(2, channels * products.parts(states), dtype=torch.float32, device=matrix.device)
     with torch.cuda.device_of(matrix):
-        products.table[(products.blocks_of_table(channels, states),)](
+        products.table[(products.blocks(result[0].numel()),)](
             torch.view_as_real(matrix), result, along, across, real, imaginary, channels, states,
             BY_STATE=by_state, BLOCK=products.ENTRIES,
         )  # fmt: skip
