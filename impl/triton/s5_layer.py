@@ -94,22 +94,19 @@ def response(
 
     sequence: u; EXACT if 11 bits hold it. into: the `table` of M by state. decay: λ, (states). lasting: its
     `decays`, (2, states). out_of: the table of N by channel, of its real and negative imaginary parts. through: D
-    (channels). start: what is added to M u at the first position, (rows, states). carries: the states entering the
-    slabs, (tiles × SLABS, rows, states). final: the last position's, (rows, states).
+    (channels). start: x before the first time, or in REVERSE what is added to M u at the last, (rows, states). carries:
+    the states entering the slabs, (tiles × SLABS, rows, states). final: the last position's, (rows, states).
     """
     channels, states = known(channels, ALIGNED), known(states, ALIGNED)
     tile, row = tl.program_id(0) // rows, (tl.program_id(0) % rows).to(tl.int64)
     TIMES: tl.constexpr = SLABS * SLAB
-    if REVERSE:
-        of_time, begins, ends = tiles - 1 - tile, times - 1, 0
-    else:
-        of_time, begins, ends = tile, 0, times - 1
-    begins, ends, left = begins - of_time * TIMES, ends - of_time * TIMES, times - of_time * TIMES
+    of_time = tiles - 1 - tile if REVERSE else tile
+    left = times - of_time * TIMES
     u = tile_of(sequence, row, of_time, times, channels, TIMES)
     y = tile_of(result, row, of_time, times, channels, TIMES)
     lane, place = tl.arange(0, LANES)[:, None], places(tl.arange(0, SLAB)[:, None], SLABS, False)
     part, channel = tl.arange(0, 2 * STATES)[None, :], tl.arange(0, DEPTH)
-    columns, parts, rest = rows * states, (states + 7) // 8 * 16, tl.zeros((1, STATES), tl.float32)
+    columns, parts = rows * states, (states + 7) // 8 * 16
     for first in tl.range(0, states, STATES, disable_licm=True):
         state = first + tl.arange(0, STATES)[None, :]
         inside, column = state < states, (row * states + state).to(tl.int32)
@@ -120,12 +117,15 @@ def response(
             fi, pi, wi = -fi, -pi, -wi
         matrix = planes(out_of, channel[:, None], 2 * first + part, channels, parts) if WIDE == DEPTH else ()
         dr, di = driven(u, left, into, first, parts, channels, EXACT, SLABS, STATES, WIDE, DEPTH, AHEAD)
-        if tile == 0:
-            sr, si = pair(start, column, inside)
-            dr, di = added(dr, di, sr, si, begins, lane)
+        sr, si = pair(start, column, state < tl.where(tile == 0, states, 0))
+        if REVERSE:
+            if tile == 0:
+                dr, di = added(dr, di, sr, si, left - 1, lane)
+            sr, si = tl.zeros_like(sr), tl.zeros_like(si)
         er, ei = end_from_rest(fr, fi, dr, di, REVERSE)
-        re, im = reached(pr, pi, er, ei, rest, rest, REVERSE)
+        re, im = reached(pr, pi, er, ei, sr, si, REVERSE)
         cr, ci = _entering(slots, tile, tiles, re[4], im[4], wr, wi, column, columns, inside, WINDOW)
+        cr, ci = cr + sr, ci + si
         begun = of_time * SLABS + (SLABS - 1) * REVERSE  # the slab that is met first
         at = begun * columns + column
         store_pair(carries, at, cr, ci, inside)
@@ -138,7 +138,7 @@ def response(
         former = before(u, y, first, place, left, channel, channels) if WIDE == DEPTH else ()
         xr, xi = run(fr, fi, dr, di, entering(re, REVERSE), entering(im, REVERSE), REVERSE)
         if tile == tiles - 1:
-            tr, ti = found(xr, xi, lane, ends)
+            tr, ti = found(xr, xi, lane, 0 if REVERSE else left - 1)
             store_pair(final, column, tr, ti, inside)
         read_out(
             xr, xi, former, matrix, out_of, u, through, y, first, left, parts, channels, SLABS, STATES, WIDE, DEPTH
@@ -147,7 +147,8 @@ def response(
 
 @triton.jit
 def _entering(slots, tile, tiles, er, ei, wr, wi, column, columns, inside, WINDOW: tl.constexpr):
-    """The state that enters the tile, whose own end from zero is e and whose decay is w; told to the following ones."""
+    """The state that enters the tile, zero for the first, whose own end is e and whose decay is w; the following tiles
+    are told."""
     following, part = tile + 1, tiles * columns
     index = following * columns + column
     if (following < tiles) & (following % WINDOW > 0):

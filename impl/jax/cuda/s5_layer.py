@@ -64,8 +64,7 @@ def gradients(
 
 def _forward(decay, discrete, output_matrix, feedthrough, u, initial) -> tuple[Array, Array, Array]:
     into, out_of = _by_state(discrete), _by_channel(_reading(output_matrix))
-    y, final, carries = _response(u, into, decay, out_of, feedthrough, decay * initial, False)
-    return y, final, carries.at[0].set(initial)
+    return _response(u, into, decay, out_of, feedthrough, initial, False)
 
 
 def _response(sequence, into, decay, out_of, through, start, reverse: bool) -> tuple[Array, Array, Array]:

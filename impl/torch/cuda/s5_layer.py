@@ -35,9 +35,7 @@ class _Layer(Function):
     def forward(plain, decay, discrete, output_matrix, feedthrough, u, initial):
         into = _table(discrete.mT, by_state=True)
         out_of = _table(output_matrix, by_state=False, real=2.0, imaginary=-2.0)
-        y, final, carries = _launched(u, into, decay, out_of, feedthrough, decay * initial, reverse=False)
-        carries[0] = initial
-        return y, final, carries
+        return _launched(u, into, decay, out_of, feedthrough, initial.resolve_conj().contiguous(), reverse=False)
 
     @staticmethod
     def setup_context(ctx, inputs, output):
