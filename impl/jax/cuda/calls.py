@@ -33,6 +33,9 @@ class _Size(int):
     def __eq__(self, other: object) -> bool:
         return isinstance(other, _Size) and int(self) == int(other)
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
     __hash__ = int.__hash__
 
 
