@@ -1,5 +1,6 @@
 """(e^z − 1)/z on CUDA in one kernel, where PyTorch's operations on a few states would take a hundred microseconds."""
 
+import inspect
 from collections.abc import Callable
 
 import torch
@@ -51,3 +52,7 @@ class _Quotient(Function):
     def vmap(info, in_dims, plain, z):
         result = torch.vmap(plain, in_dims[1])(z)
         return (result, result.new_empty(0)), (0, None)
+
+
+# PyTorch asks for it in every call, and working it out takes as long as ten operations.
+_Quotient.forward.__signature__ = inspect.signature(_Quotient.forward)  # type: ignore[attr-defined]

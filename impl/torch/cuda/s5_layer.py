@@ -1,5 +1,6 @@
 """A whole S5 layer on CUDA whose states stay on chip, in the forward pass and in the gradient."""
 
+import inspect
 from collections.abc import Callable, Sequence
 
 import torch
@@ -64,6 +65,10 @@ class _Layer(Function):
     def vmap(info, in_dims, plain, *arrays):
         y, final = torch.vmap(plain, in_dims[1:])(*arrays)
         return (y, final, y.new_empty(0)), (0, 0, None)
+
+
+# PyTorch asks for it in every call, and working it out takes as long as ten operations.
+_Layer.forward.__signature__ = inspect.signature(_Layer.forward)  # type: ignore[attr-defined]
 
 
 def _gradients(arrays: Sequence[Tensor], carries: Tensor, by_y: Tensor, by_final: Tensor) -> tuple[Tensor, ...]:
