@@ -14,7 +14,7 @@ from impl.triton.s5_products import in_two, multiplied, parts_of
 from impl.triton.s5_slabs import LANES, SLAB, STEPS, driven, known, out_of_lanes, places, tile_of, times_at
 from impl.triton.s5_tiles import added, pair, powers, states_of, store_pair
 
-AHEAD = tl.constexpr(2)
+AHEAD = tl.constexpr(2)  # a piece of a matrix is on its way while one is multiplied by: registers are short
 
 
 @triton.jit(do_not_specialize=SIZES)

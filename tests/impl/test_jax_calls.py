@@ -24,9 +24,9 @@ def test_a_size_that_is_not_specialised_on_is_never_the_constant_1(monkeypatch):
     calls = imported(
         monkeypatch, _JAX_TO_TRITON_TYPE_MAP=types, triton_call=lambda *arguments, **options: (arguments, options)
     )
-    kernel = SimpleNamespace(arg_names=["x", "rows", "stride"], do_not_specialize=["rows"])
-    (x, rows, stride), options = calls.triton_call("an array", 1, 1, kernel=kernel, grid=3)
-    assert (x, stride, options) == ("an array", 1, {"kernel": kernel, "grid": 3})
+    kernel = SimpleNamespace(arg_names=["x", "rows", "stride", "factor", "out"], do_not_specialize=["rows", "factor"])
+    (x, rows, stride, factor), options = calls.triton_call("an array", 1, 1, 0.5, kernel=kernel, grid=3)
+    assert (x, stride, factor, options) == ("an array", 1, 0.5, {"kernel": kernel, "grid": 3})
     assert rows != 1 and isinstance(rows, int) and int(rows) == 1
     assert rows == type(rows)(1) and hash(rows) == hash(type(rows)(1))  # the same call is the same to JAX
     assert set(types.values()) == {"fp32", "fp64"}

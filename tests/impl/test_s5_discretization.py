@@ -39,6 +39,9 @@ z = torch.randn(5, generator=random, dtype=torch.complex128).requires_grad_()
 assert torch.autograd.gradcheck(fast, z, check_forward_ad=True, check_batched_grad=True)
 assert torch.autograd.gradgradcheck(fast, z)
 torch.testing.assert_close(torch.vmap(fast)(z), plain(z))
+origin = torch.zeros(1, dtype=torch.complex128, requires_grad=True)
+(slope,) = torch.autograd.grad(fast(origin).real.sum(), origin)
+assert (fast(origin).item(), slope.item()) == (1, 1 / 2)  # exactly
 """
 
 

@@ -42,5 +42,6 @@ class _Size(int):
 def triton_call(*arguments: Any, kernel: Any, **options: Any) -> Any:
     """`jax_triton.triton_call`, but for integers that `do_not_specialize` of the kernel names."""
     sizes = set(kernel.do_not_specialize or ())
-    given = [_Size(x) if name in sizes else x for name, x in zip(kernel.arg_names, arguments, strict=False)]
+    named = zip(kernel.arg_names, arguments, strict=False)  # the names of outputs come after them
+    given = [_Size(x) if name in sizes and isinstance(x, int) else x for name, x in named]
     return triton_lib.triton_call(*given, kernel=kernel, **options)
