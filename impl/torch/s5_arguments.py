@@ -1,15 +1,19 @@
 """Refusing arguments of the S5 functions that do not fit: types, precisions, devices, shapes, options."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
 
-def at_rest(drive: Tensor, initial: Tensor | None) -> Tensor:
-    if initial is not None or not isinstance(drive, Tensor):
+def at_rest(array: Tensor, initial: Tensor | None, batch: Sequence[int] = ()) -> Tensor:
+    """`initial`, or zeros for it: as many as the last axis of `array` has, for each of a batch."""
+    if initial is not None or not isinstance(array, Tensor):
         return initial if initial is not None else torch.zeros(())
-    return drive.new_zeros(drive.shape[-1:])
+    return array.new_zeros(*batch, *array.shape[-1:])
 
 
+TYPES = {torch.float32, torch.float64, torch.complex64, torch.complex128}
 HALVES = (torch.float16, torch.bfloat16)
 IN_HALF = ("step", "feedthrough", "u")  # may come in half precision beside arrays in single
 
@@ -22,14 +26,15 @@ def check_alike(**arrays: Tensor) -> None:
             raise TypeError(f"{name}: expected a torch.Tensor, got {type(array).__name__}")
         if array.device != model.device:
             raise ValueError(f"{name}: expected the device of {expected} ({model.device}), got {array.device}")
-        if array.dtype in HALVES and name in IN_HALF and model.dtype.to_real() == torch.float32:
+        dtype = array.dtype
+        if dtype in HALVES and name in IN_HALF and model.dtype.to_real() == torch.float32:
             continue
-        if array.dtype not in (torch.float32, torch.float64, torch.complex64, torch.complex128):
-            raise TypeError(f"{name}: expected float32, float64, complex64 or complex128, got {array.dtype}")
-        if array.dtype.to_real() != model.dtype.to_real():
-            raise TypeError(f"{name}: expected the precision of {expected} ({model.dtype}), got {array.dtype}")
-        if name in ("step", "u", "target") and array.is_complex():
-            raise TypeError(f"{name}: expected a real tensor, got {array.dtype}")
+        if dtype not in TYPES:
+            raise TypeError(f"{name}: expected float32, float64, complex64 or complex128, got {dtype}")
+        if dtype != model.dtype and dtype.to_real() != model.dtype.to_real():
+            raise TypeError(f"{name}: expected the precision of {expected} ({model.dtype}), got {dtype}")
+        if dtype.is_complex and name in ("step", "u", "target"):
+            raise TypeError(f"{name}: expected a real tensor, got {dtype}")
 
 
 def check_gradient(name: str, gradient: Tensor) -> None:
@@ -66,12 +71,13 @@ def check_reading(input_matrix: Tensor, output_matrix: Tensor, feedthrough: Tens
 
 def check_scan(decay: Tensor, drive: Tensor, initial: Tensor) -> torch.Size:
     """The batch shape."""
-    require("drive", drive.ndim > 1, "(…, T, P)", drive)
-    times, size = drive.shape[-2:]
-    fits = decay.shape[-2:] == drive.shape[-2:] or decay.shape == (size,)
-    require("decay", fits, f"({size}) or (…, {times}, {size})", decay)
-    require("initial", initial.shape[-1:] == (size,), f"(…, {size})", initial)
-    return joined("initial", joined("decay", drive.shape[:-2], decay.shape[:-2]), initial.shape[:-1])
+    shape, own, start = drive.shape, decay.shape, initial.shape
+    require("drive", len(shape) > 1, "(…, T, P)", drive)
+    if own != shape[-1:]:
+        require("decay", own[-2:] == shape[-2:], f"({shape[-1]}) or (…, {shape[-2]}, {shape[-1]})", decay)
+    if start[-1:] != shape[-1:]:
+        require("initial", False, f"(…, {shape[-1]})", initial)
+    return joined("initial", joined("decay", shape[:-2], own[:-2]), start[:-1])
 
 
 def joined(name: str, batch: torch.Size, own: torch.Size) -> torch.Size:

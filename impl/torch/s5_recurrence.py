@@ -1,5 +1,6 @@
 """The recurrence of flat arrays on the backend of their device, and its derivatives, which are recurrences again."""
 
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -53,7 +54,7 @@ class _Recurrence(torch.autograd.Function):
         constant, first = decay.ndim == 2, -1 if ctx.reverse else 0
         nothing = torch.zeros_like(initial)
         onward = decay if constant else _delayed(decay, torch.zeros_like(decay[:, 0]), not ctx.reverse)
-        onward = onward.conj().resolve_conj()
+        onward = onward.conj_physical()
         flow = recurrence(onward, cotangent, nothing, not ctx.reverse)
         on_decay = on_initial = None
         if ctx.needs_input_grad[0]:
@@ -64,7 +65,7 @@ class _Recurrence(torch.autograd.Function):
             if decay.shape[0] != on_decay.shape[0]:
                 on_decay = on_decay.sum(0, keepdim=True)
         if ctx.needs_input_grad[2]:
-            on_initial = flow[:, first] * (onward if constant else decay[:, first].conj())
+            on_initial = flow.select(1, first) * (onward if constant else decay.select(1, first).conj_physical())
         return on_decay, flow, on_initial, None
 
     @staticmethod
@@ -93,6 +94,7 @@ class _Recurrence(torch.autograd.Function):
 _Recurrence.forward.__signature__ = inspect.signature(_Recurrence.forward)  # type: ignore[attr-defined]
 
 
+@functools.cache
 def _backend(device: torch.device) -> ModuleType:
     triton = device.type == "cuda" and importlib.util.find_spec("triton") is not None
     return importlib.import_module("impl.torch.cuda.s5" if triton else "impl.torch.chunked.s5")
@@ -106,13 +108,13 @@ def _delayed(x: Tensor, first: Tensor, reverse: bool) -> Tensor:
 
 def _correlation(flow: Tensor, states: Tensor, initial: Tensor, reverse: bool) -> Tensor:
     """Σ_t g_t conj(x_{t−1}), (B, P), by blocks that stay in the cache instead of one more array of states."""
-    first = flow[:, -1 if reverse else 0] * initial.conj()
-    later, earlier = (flow[:, :-1], states[:, 1:]) if reverse else (flow[:, 1:], states[:, :-1])
-    block = max(BLOCK // first.numel(), 1)
-    if later.shape[1] <= block:
-        return first + (later * earlier.conj()).sum(1)
+    times, block = flow.shape[1], max(BLOCK // initial.numel(), 1)
+    if times <= block:
+        return (flow * _delayed(states, initial, reverse).conj_physical()).sum(1)
+    first = flow.select(1, -1 if reverse else 0) * initial.conj_physical()
+    later, earlier = flow.narrow(1, 1 - reverse, times - 1), states.narrow(1, int(reverse), times - 1)
     pairs = zip(later.split(block, 1), earlier.split(block, 1), strict=True)
-    return torch.stack([first, *((g * x.conj()).sum(1) for g, x in pairs)]).sum(0)
+    return torch.stack([first, *((g * x.conj_physical()).sum(1) for g, x in pairs)]).sum(0)
 
 
 def _mapped(info, dim: int | None, x: Tensor) -> Tensor:

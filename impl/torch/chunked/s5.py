@@ -19,7 +19,7 @@ def scan(decay: Tensor, drive: Tensor, initial: Tensor | None, reverse: bool = F
 
     The first chunk runs from `initial`, every other one from zero. What enters a chunk, found by the same recurrence
     over the ends of the chunks, is then added times the running product of the decays inside it. Few states with
-    constant decays are one sum, where that is possible.
+    constant decays are sums, where that is possible.
 
     **Arguments**: decay (D, P) or (D, T, P), drive (B, T, P), initial (B, P) or None for zero; D is 1 or B, and nothing
     is empty. One dtype. **Returns**: (B, T, P).
@@ -27,7 +27,8 @@ def scan(decay: Tensor, drive: Tensor, initial: Tensor | None, reverse: bool = F
     decay = decay.resolve_conj()
     times = drive.shape[1]
     length = min(times, chunk)
-    if length < times and drive.numel() <= s5_sums.FEW and decay.ndim == 2 and drive.dtype in SINGLE:
+    few = drive.numel() <= s5_sums.FEW and decay.ndim == 2 and decay.shape[0] == 1 and drive.dtype in SINGLE
+    if few and length < times and initial is not None:
         states = s5_sums.scan(decay, drive, initial, reverse)
         if states is not None:
             return states

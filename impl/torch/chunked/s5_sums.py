@@ -1,47 +1,55 @@
-"""A short recurrence with constant decays as one running sum, in few tensor operations."""
+"""A short recurrence with constant decays as sums over chunks of time, in few tensor operations."""
 
-import math
+import cmath
 
 import torch
 from torch import Tensor
 
-# Of more states, double precision and a table of powers take longer than the chunks of `s5.py` (measured on a CPU).
-FEW = 2**14
-TABLE = 2**8  # times; a longer table of powers is the product of two short ones
+FEW = 2**15  # states; of more, or of more chunks, the rows of `s5.py` take less time (measured on a CPU)
+CHUNKS = 16
+LENGTH = 2**7  # times of a chunk, at most
 
-# Times or by this, every number of single precision, and a sum of FEW of them, is a normal number of double precision.
-FACTOR = 2.0**800
+# What a decay may shrink to in a chunk: a complex quotient squares it, and the square is a normal number. What it may
+# grow to: a drive divided by it keeps all but one bit beside the smallest normal number.
+SHRUNK, GROWN = 2.0**-60, 2.0
 
 
-def scan(decay: Tensor, drive: Tensor, initial: Tensor | None, reverse: bool = False) -> Tensor | None:
-    """States x_t = λ x_{t−1} + d_t from x_{−1} = initial, or reversed: x_t = λ^{t+1} (x_{−1} + Σ_{s≤t} λ^{−s−1} d_s).
+def scan(decay: Tensor, drive: Tensor, initial: Tensor, reverse: bool = False) -> Tensor | None:
+    """States x_t = λ x_{t−1} + d_t from x_{−1} = initial, or reversed: x_t = d_t + λ^{t+1} Σ_{s≤t} λ^{−s} d_{s−1}.
 
-    The sum is in double precision. Rounding after time s errs by its unit times |λ^{t−s} x_s|, as in the recurrence.
+    d_{−1} is x_{−1}. Every chunk counts t anew from 0: its d_{−1} is the last drive of the chunk before, the rest of
+    whose last state is added to its sums. Rounding errs by units of |λ^{t−s} d_s|, s < t, and of |λ^{t−s} x_s|,
+    as in the recurrence.
 
-    **Arguments**: decay (D, P), drive (B, T, P), initial (B, P) or None for zero, in single precision; D is 1 or B, and
-    nothing is empty. **Returns**: (B, T, P), or None where a power of a decay is beyond FACTOR, or zero.
+    **Arguments**: decay (1, P), drive (B, T, P), initial (B, P), in single precision; none is empty. **Returns**:
+    (B, T, P), or None where there are many chunks, or a power of a decay or a sum leaves single precision.
     """
+    batch, times, states = drive.shape
+    chunks = -(-times // LENGTH)
+    length = -(-times // chunks)
+    if chunks > CHUNKS or not _near_one(decay, length):
+        return None
     with torch.inference_mode():  # cheaper; what the last operation gives, outside, may be kept for a gradient
-        powers = _powers(decay, drive.shape[1])
-        if not powers.select(2, -1).abs().amax().item() < FACTOR:  # false too for what is undefined
+        powers = decay.expand(length, -1).cumprod(0)  # multiplied up in double precision, each rounded once
+        delayed = [initial.unsqueeze(1), (drive.flip(1) if reverse else drive).narrow(1, 0, times - 1)]
+        if times % length:
+            delayed.append(drive.new_zeros(batch, -times % length, states))
+        sums = torch.cat(delayed, 1).view(batch, chunks, length, states).mul_(decay / powers).cumsum_(2)
+        if chunks > 1:
+            reach, rows, ends = powers.select(0, -1), sums.unbind(1), sums.narrow(2, length - 1, 1).unbind(1)
+            for row, before in zip(rows[1:], ends[:-1], strict=True):
+                row.addcmul_(reach, before)
+        if not cmath.isfinite(sums.sum().item()):  # may be so although all states are finite
             return None
-        there, back = powers.unbind()
-        states = (drive.flip(1) if reverse else drive) * back
-        if initial is not None:
-            states.select(1, 0).addcmul_(back.select(1, 0) * decay, initial)
-        states = states.cumsum_(1).mul_(there)
+        past = sums.mul_(powers).flatten(1, 2)
+        if times % length:
+            past = past.narrow(1, 0, times)
         if reverse:
-            states = states.flip(1)
-    return states.to(drive.dtype)
+            past = past.flip(1)
+    return drive + past
 
 
-def _powers(decay: Tensor, times: int) -> Tensor:
-    """λ^{n+1}, λ^{n+2}, … and their reciprocals, (2, D, T, P) in double precision, for some n ≥ 0."""
-    wide = decay.to(torch.promote_types(decay.dtype, torch.float64))
-    both = torch.stack([wide, wide.reciprocal()]).unsqueeze(2)
-    if times <= TABLE:
-        return both.expand(-1, -1, times, -1).cumprod(2)
-    length = math.isqrt(times - 1) + 1
-    inner = both.expand(-1, -1, length, -1).cumprod(2)
-    outer = inner.narrow(2, length - 1, 1).expand(-1, -1, length, -1).cumprod(2)
-    return (outer.unsqueeze(3) * inner.unsqueeze(2)).flatten(2, 3).narrow(2, 0, times)
+def _near_one(decay: Tensor, length: int) -> bool:
+    least, most = SHRUNK ** (1 / length), GROWN ** (1 / length)
+    sizes = [*map(abs, decay.tolist()[0])]
+    return least <= min(sizes) and max(sizes) <= most
