@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from impl.torch.s5_arguments import HALVES, at_rest, check_alike, check_reading, check_scan, check_set, joined, require
-from impl.torch.s5_discretization import discretize
+from impl.torch.s5_discretization import discretize, factors
 from impl.torch.s5_losses import conjugate_symmetry_penalty, imaginary_penalty, training_loss
 from impl.torch.s5_recurrence import recurrence
 from impl.torch.s5_reports import gradient_flow, hippo_n, statistics
@@ -47,9 +47,11 @@ def scan(decay: Tensor, drive: Tensor, initial: Tensor | None = None) -> Tensor:
     initial = at_rest(drive, initial)
     check_alike(drive=drive, decay=decay, initial=initial)
     batch = check_scan(decay, drive, initial)
-    if 0 in (*batch, *drive.shape):
+    if 0 in batch or not drive.numel():
         return decay * initial.unsqueeze(-2) + drive
-    dtype = torch.promote_types(torch.promote_types(decay.dtype, drive.dtype), initial.dtype)
+    dtype = drive.dtype
+    if not dtype == decay.dtype == initial.dtype:
+        dtype = torch.promote_types(torch.promote_types(decay.dtype, dtype), initial.dtype)
     varying = batch if decay.ndim > 2 else ()
     states = recurrence(
         _flat(decay, varying, min(decay.ndim, 2), dtype), _flat(drive, batch, 2, dtype), _flat(initial, batch, 1, dtype)
@@ -67,7 +69,7 @@ def apply(
     u (…, T, H) real; initial (…, P), zero if left out. pairs="full" takes 2P explicit states and gives a complex y.
     **Returns**: y (…, T, H) and the state after the last time (…, P), which is `initial` where T = 0.
     """
-    initial = eigenvalues.new_zeros(eigenvalues.shape[-1:]) if initial is None else initial
+    initial = at_rest(eigenvalues, initial, u.shape[:-2] if isinstance(u, Tensor) else ())
     check_alike(
         eigenvalues=eigenvalues, input_matrix=input_matrix, output_matrix=output_matrix, feedthrough=feedthrough,
         step=step, u=u, initial=initial,
@@ -76,10 +78,11 @@ def apply(
     check_reading(input_matrix, output_matrix, feedthrough, u, pairs)
     require("u", u.ndim > 1, f"(…, T, {u.shape[-1]})", u)
     require("initial", initial.shape[-1:] == eigenvalues.shape, f"(…, {eigenvalues.shape[0]})", initial)
-    decay, discrete = discretize(eigenvalues, input_matrix, step, method=method)
+    decay, gain = factors(eigenvalues, step, method)
     batch = joined("initial", u.shape[:-2], initial.shape[:-1])
-    arrays = decay, discrete, output_matrix, feedthrough
-    if pairs == "half" and 0 not in (*batch, *u.shape, *decay.shape) and _on_chip(decay, discrete, output_matrix, u):
+    arrays = decay, gain, input_matrix, output_matrix, feedthrough
+    something = 0 not in (*batch, *u.shape, *decay.shape)
+    if pairs == "half" and something and _on_chip(decay, input_matrix, output_matrix, u):
         inside = u if u.shape[:-2] == batch else _single(u)  # gradients of several rows add up in single precision
         flat = inside.expand(*batch, *u.shape[-2:]).flatten(0, -3) if batch else u[None]
         start = initial.to(decay.dtype).expand(*batch, *decay.shape).reshape(-1, *decay.shape)
@@ -90,12 +93,12 @@ def apply(
 
 
 def through_memory(
-    decay: Tensor, discrete: Tensor, output_matrix: Tensor, feedthrough: Tensor, u: Tensor, initial: Tensor,
-    pairs: str = "half",
+    decay: Tensor, gain: Tensor, input_matrix: Tensor, output_matrix: Tensor, feedthrough: Tensor, u: Tensor,
+    initial: Tensor, pairs: str = "half",
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """y and the last state of a discrete system, by way of an array of all states."""
+    """y and the last state of a discrete system whose B̄ is gain∘B, by way of an array of all states."""
     inside = u.to(decay.dtype.to_real())
-    states = scan(decay, _driven(discrete, inside), initial)
+    states = scan(decay, _driven(gain.unsqueeze(-1) * input_matrix, inside), initial)
     final = states[..., -1, :].clone() if u.shape[-2] else initial.to(states.dtype).expand(*states.shape[:-2], -1)
     return _stored(_read_out(output_matrix, states, pairs) + _single(feedthrough) * inside, u), final
 
@@ -132,11 +135,11 @@ def _flat(x: Tensor, batch: torch.Size | tuple[()], core: int, dtype: torch.dtyp
     return x.expand(*batch, *own).reshape(math.prod(batch), *own)
 
 
-def _on_chip(decay: Tensor, discrete: Tensor, output_matrix: Tensor, u: Tensor) -> bool:
+def _on_chip(decay: Tensor, input_matrix: Tensor, output_matrix: Tensor, u: Tensor) -> bool:
     """Whether the kernel that keeps the states on chip takes this layer."""
     if u.device.type != "cuda" or importlib.util.find_spec("triton") is None:
         return False
-    return _fused().fits(decay, discrete, output_matrix, u)
+    return _fused().fits(decay, input_matrix, output_matrix, u)
 
 
 def _fused() -> ModuleType:

@@ -22,23 +22,31 @@ def discretize(
     """
     check_alike(eigenvalues=eigenvalues, input_matrix=input_matrix, step=step)
     check_set(eigenvalues, input_matrix, step)
-    step = step.to(eigenvalues.dtype.to_real())
-    z = eigenvalues * step
-    if method == "zoh":
-        decay, gain = torch.exp(z), step * _quotient(z)
-    elif method == "bilinear":
-        resolvent = 1 / (1 - z / 2)
-        decay, gain = (1 + z / 2) * resolvent, step * resolvent
-    else:
-        raise ValueError(f"method: expected 'zoh' or 'bilinear', got {method!r}")
+    decay, gain = factors(eigenvalues, step, method)
     return decay, gain.unsqueeze(-1) * input_matrix
 
 
-def _quotient(z: Tensor) -> Tensor:
-    if z.is_cuda and z.is_complex() and z.numel() and importlib.util.find_spec("triton") is not None:
-        fast = importlib.import_module("impl.torch.cuda.s5_discretization")
-        return fast.exponential_quotient(_exponential_quotient, z)
-    return _exponential_quotient(z)
+def factors(eigenvalues: Tensor, step: Tensor, method: str) -> tuple[Tensor, Tensor]:
+    """Λ̄, and what B is multiplied by in B̄, (P) each."""
+    step = step.to(eigenvalues.dtype.to_real())
+    if method == "zoh":
+        return _held(eigenvalues, step)
+    if method == "bilinear":
+        z = eigenvalues * step
+        resolvent = 1 / (1 - z / 2)
+        return (1 + z / 2) * resolvent, step * resolvent
+    raise ValueError(f"method: expected 'zoh' or 'bilinear', got {method!r}")
+
+
+def _held(eigenvalues: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+    if eigenvalues.is_cuda and eigenvalues.is_complex() and step.numel() and importlib.util.find_spec("triton"):
+        return importlib.import_module("impl.torch.cuda.s5_discretization").held(_plainly_held, eigenvalues, step)
+    return _plainly_held(eigenvalues, step)
+
+
+def _plainly_held(eigenvalues: Tensor, step: Tensor) -> tuple[Tensor, Tensor]:
+    z = eigenvalues * step
+    return torch.exp(z), step * _exponential_quotient(z)
 
 
 def _exponential_quotient(z: Tensor) -> Tensor:

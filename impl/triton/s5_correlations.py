@@ -12,7 +12,7 @@ from impl.triton.s5_lanes import product
 from impl.triton.s5_layer import SIZES
 from impl.triton.s5_products import in_two, multiplied, parts_of
 from impl.triton.s5_slabs import LANES, SLAB, STEPS, driven, known, out_of_lanes, places, tile_of, times_at
-from impl.triton.s5_tiles import added, pair, powers, states_of, store_pair
+from impl.triton.s5_tiles import added, pair, rounded_power, states_of, store_pair
 
 AHEAD = tl.constexpr(2)  # a piece of a matrix is on its way while one is multiplied by: registers are short
 
@@ -40,7 +40,7 @@ def correlations(
     inside, columns = state < states, rows * states
     parts = (states + 7) // 8 * 16
     fr, fi = pair(decay, state, inside)
-    pr, pi, _, _ = powers(fr, fi, SLABS * STEPS)
+    pr, pi = rounded_power(fr, fi, SLABS * STEPS)
     PIECES: tl.constexpr = WIDE // DEPTH
     with_u, with_y = _nothing(2 * STATES, DEPTH, PIECES), _nothing(2 * STATES, DEPTH, PIECES)
     lr, li = tl.zeros((LANES, STATES), tl.float32), tl.zeros((LANES, STATES), tl.float32)

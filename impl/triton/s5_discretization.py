@@ -1,4 +1,4 @@
-"""Triton kernel of (e^z − 1)/z, by which a held input enters a continuous state."""
+"""Triton kernel of the discretisation of a continuous state whose input is held."""
 
 import math
 
@@ -15,15 +15,16 @@ def coefficient(k):
 
 
 @triton.jit
-def exponential_quotient(numbers, result, slope, size, BLOCK: tl.constexpr):
-    """q = (e^z − 1)/z and q' = dq/dz of `size` pairs (re, im), in float64 inside.
+def held(eigenvalues, steps, decay, gain, quotient, slope, size, BLOCK: tl.constexpr):
+    """With z = λΔ for `size` pairs λ and numbers Δ: e^z, Δ q, q = (e^z − 1)/z, and Δ dq/dz; in float64 inside.
 
-    In the unit disc by the series Σ z^k/(k + 1)! and its derivative, of which nothing cancels.
+    In the unit disc q by the series Σ z^k/(k + 1)! and its derivative, of which nothing cancels.
     """
     index = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
     inside = index < size
-    zr = tl.load(numbers + 2 * index, mask=inside, other=0.0).to(tl.float64)
-    zi = tl.load(numbers + 2 * index + 1, mask=inside, other=0.0).to(tl.float64)
+    step = tl.load(steps + index, mask=inside, other=0.0).to(tl.float64)
+    zr = tl.load(eigenvalues + 2 * index, mask=inside, other=0.0).to(tl.float64) * step
+    zi = tl.load(eigenvalues + 2 * index + 1, mask=inside, other=0.0).to(tl.float64) * step
     square = zr * zr + zi * zi
     near = square <= 1
     nr, ni = tl.where(near, zr, 0.0), tl.where(near, zi, 0.0)
@@ -39,7 +40,13 @@ def exponential_quotient(numbers, result, slope, size, BLOCK: tl.constexpr):
     fr, fi = (er - 1) * wr - ei * wi, (er - 1) * wi + ei * wr
     tr, ti = (er - fr) * wr - (ei - fi) * wi, (er - fr) * wi + (ei - fi) * wr
     qr, qi, sr, si = tl.where(near, qr, fr), tl.where(near, qi, fi), tl.where(near, sr, tr), tl.where(near, si, ti)
-    tl.store(result + 2 * index, qr.to(result.dtype.element_ty), mask=inside)
-    tl.store(result + 2 * index + 1, qi.to(result.dtype.element_ty), mask=inside)
-    tl.store(slope + 2 * index, sr.to(slope.dtype.element_ty), mask=inside)
-    tl.store(slope + 2 * index + 1, si.to(slope.dtype.element_ty), mask=inside)
+    _store(decay, index, er, ei, inside)
+    _store(gain, index, step * qr, step * qi, inside)
+    _store(quotient, index, qr, qi, inside)
+    _store(slope, index, step * sr, step * si, inside)
+
+
+@triton.jit
+def _store(ptr, index, re, im, inside):
+    tl.store(ptr + 2 * index, re.to(ptr.dtype.element_ty), mask=inside)
+    tl.store(ptr + 2 * index + 1, im.to(ptr.dtype.element_ty), mask=inside)

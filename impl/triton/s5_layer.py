@@ -13,8 +13,7 @@ from typing import NamedTuple
 import triton
 import triton.language as tl
 
-from impl.triton.s5_carries import awaited, publish, scaled
-from impl.triton.s5_lanes import product
+from impl.triton.s5_carries import awaited, put, scaled
 from impl.triton.s5_products import planes
 from impl.triton.s5_read_out import AHEAD, before, read_out
 from impl.triton.s5_slabs import LANES, SLAB, STEPS, driven, known, places, tile_of
@@ -70,12 +69,13 @@ class Plan(NamedTuple):
         return ((True, True),) if self.WIDE <= 64 else ((True, False), (False, True))
 
 
-def plan(channels: int, states: int, *, gradient: bool) -> Plan:
+def plan(rows: int, channels: int, states: int, *, gradient: bool) -> Plan:
     """32 states are as many rows as a product on tensor cores has. A second slab saves loads of the matrices, as far as
-    registers last: a gradient needs them itself, and loads of single numbers need many."""
+    registers last: a gradient needs them itself, and loads of single numbers need many. The windows of a row follow one
+    after the other: where few rows are at work at a time, they are wide."""
     wide, aligned = max(triton.next_power_of_2(channels), 16), channels % 16 == states % 16 == 0
     slabs = 2 if not gradient and (aligned or wide <= 32) else 1
-    return Plan(slabs, 32, wide, min(wide, 32), 16, 4, 1, aligned)
+    return Plan(slabs, 32, wide, min(wide, 32), 8 if gradient or rows >= 4 else 32, 4, 1, aligned)
 
 
 SIZES = ["times", "rows", "tiles", "shares", "channels", "states"]  # one compiled kernel serves them all
@@ -92,10 +92,10 @@ def response(
 ):  # fmt: skip
     """One tile of x_t = λ x_{t−1} + M u_t, from the last time back with λ̄ when REVERSE, and of Re(N x) + D∘u.
 
-    sequence: u; EXACT if 11 bits hold it. into: the `table` of M by state. decay: λ, (states). lasting: its
-    `decays`, (2, states). out_of: the table of N by channel, of its real and negative imaginary parts. through: D
-    (channels). start: x before the first time, or in REVERSE what is added to M u at the last, (rows, states). carries:
-    the states entering the slabs, (tiles × SLABS, rows, states). final: the last position's, (rows, states).
+    sequence: u; EXACT if 11 bits hold it. decay: λ, (states). into, lasting, out_of: what `prepare` makes of M, λ and
+    N. through: D, (channels). start: x before the first time, or in REVERSE what is added to M u at the last, (rows,
+    states). carries: the states entering the slabs, (tiles × SLABS, rows, states). final: the last position's, (rows,
+    states).
     """
     channels, states = known(channels, ALIGNED), known(states, ALIGNED)
     tile, row = tl.program_id(0) // rows, (tl.program_id(0) % rows).to(tl.int64)
@@ -111,11 +111,9 @@ def response(
         state = first + tl.arange(0, STATES)[None, :]
         inside, column = state < states, (row * states + state).to(tl.int32)
         fr, fi = pair(decay, state, inside)
-        pr, pi = pair(lasting, state, inside)
-        wr, wi = pair(lasting, states + state, inside)
+        pr, pi = _lasting(lasting, 0, state, states, inside, REVERSE, WINDOW)
         if REVERSE:
-            fi, pi, wi = -fi, -pi, -wi
-        matrix = planes(out_of, channel[:, None], 2 * first + part, channels, parts) if WIDE == DEPTH else ()
+            fi = -fi
         dr, di = driven(u, left, into, first, parts, channels, EXACT, SLABS, STATES, WIDE, DEPTH, AHEAD)
         sr, si = pair(start, column, state < tl.where(tile == 0, states, 0))
         if REVERSE:
@@ -124,7 +122,9 @@ def response(
             sr, si = tl.zeros_like(sr), tl.zeros_like(si)
         er, ei = end_from_rest(fr, fi, dr, di, REVERSE)
         re, im = reached(pr, pi, er, ei, sr, si, REVERSE)
-        cr, ci = _entering(slots, tile, tiles, re[4], im[4], wr, wi, column, columns, inside, WINDOW)
+        cr, ci = _entering(
+            slots, tile, tiles, re[4], im[4], lasting, state, states, column, columns, inside, REVERSE, WINDOW
+        )
         cr, ci = cr + sr, ci + si
         begun = of_time * SLABS + (SLABS - 1) * REVERSE  # the slab that is met first
         at = begun * columns + column
@@ -136,6 +136,7 @@ def response(
             at += -columns if REVERSE else columns
             store_pair(carries, at, re[slab * 4 // SLABS], im[slab * 4 // SLABS], inside)
         former = before(u, y, first, place, left, channel, channels) if WIDE == DEPTH else ()
+        matrix = planes(out_of, channel[:, None], 2 * first + part, channels, parts) if WIDE == DEPTH else ()
         xr, xi = run(fr, fi, dr, di, entering(re, REVERSE), entering(im, REVERSE), REVERSE)
         if tile == tiles - 1:
             tr, ti = found(xr, xi, lane, 0 if REVERSE else left - 1)
@@ -146,32 +147,45 @@ def response(
 
 
 @triton.jit
-def _entering(slots, tile, tiles, er, ei, wr, wi, column, columns, inside, WINDOW: tl.constexpr):
-    """The state that enters the tile, zero for the first, whose own end is e and whose decay is w; the following tiles
-    are told."""
+def _entering(slots, tile, tiles, er, ei, lasting, state, states, column, columns, inside, REVERSE: tl.constexpr,
+              WINDOW: tl.constexpr):  # fmt: skip
+    """The state that enters the tile, zero for the first, whose own end is e; the following tiles are told."""
     following, part = tile + 1, tiles * columns
     index = following * columns + column
     if (following < tiles) & (following % WINDOW > 0):
-        publish(slots, index, part, wr, wi, er, ei, inside, False, False, tl.float32)
-    cr, ci = _looked_back(slots, part, tile, wr, wi, column, columns, inside, WINDOW)
+        put(slots, index, er, inside, tl.float32)
+        put(slots, part + index, ei, inside, tl.float32)
+    cr, ci = _looked_back(slots, part, tile, lasting, state, states, column, columns, inside, REVERSE, WINDOW)
     if (following < tiles) & (following % WINDOW == 0):
+        wr, wi = _lasting(lasting, 2, state, states, inside, REVERSE, WINDOW)
         mr, mi = scaled(wr, wi, cr, ci, False)
-        publish(slots, index, part, wr, wi, mr + er, mi + ei, inside, False, False, tl.float32)
+        put(slots, index, mr + er, inside, tl.float32)
+        put(slots, part + index, mi + ei, inside, tl.float32)
     return cr, ci
 
 
 @triton.jit
-def _looked_back(slots, part, tile, wr, wi, column, columns, inside, WINDOW: tl.constexpr):
+def _lasting(ptr, row, state, states, inside, REVERSE: tl.constexpr, WINDOW: tl.constexpr):
+    """What `prepare` wrote there, λ̄ for λ in REVERSE."""
+    place = ptr + row * states + state
+    re = tl.load(place, mask=inside, other=0.0)
+    im = tl.load(place + (1 + WINDOW) * states, mask=inside, other=0.0)
+    return re, -im if REVERSE else im
+
+
+@triton.jit
+def _looked_back(slots, part, tile, lasting, state, states, column, columns, inside, REVERSE: tl.constexpr,
+                 WINDOW: tl.constexpr):  # fmt: skip
     """Σ w^(tile − slot) times what is in the slots of this tile's window up to its own."""
     slot = tile // WINDOW * WINDOW + tl.arange(0, WINDOW)[:, None]
-    wanted, distance = (slot > 0) & (slot <= tile) & inside, tile - slot
+    wanted = (slot > 0) & (slot <= tile) & inside
+    ar, ai = _lasting(lasting, 1 + tile - slot, state, states, wanted, REVERSE, WINDOW)
     xr, xi = awaited(slots, slot * columns + column, part, wanted, False, tl.float32)
-    ar, ai = tl.zeros_like(xr) + 1, tl.zeros_like(xr)
-    for bit in tl.static_range(16):
-        if (1 << bit) < WINDOW:
-            mr, mi = product(wr, wi, ar, ai, False)
-            taken = (distance >> bit) % 2 == 1
-            ar, ai = tl.where(taken, mr, ar), tl.where(taken, mi, ai)
-            wr, wi = product(wr, wi, wr, wi, False)
     mr, mi = scaled(ar, ai, xr, xi, False)
-    return tl.sum(tl.where(wanted, mr, 0.0), 0)[None, :], tl.sum(tl.where(wanted, mi, 0.0), 0)[None, :]
+    cr, ci = tl.reduce((mr, mi), 0, _sum)
+    return cr[None, :], ci[None, :]
+
+
+@triton.jit
+def _sum(ar, ai, br, bi):
+    return ar + br, ai + bi

@@ -1,4 +1,4 @@
-"""Products in single precision on tensor cores of 11 bits, and the tables that matrices are laid out in for them.
+"""Products in single precision on tensor cores of 11 bits, and the tables of matrices that they are given.
 
 A number is the sum of two of 11 bits up to its 23rd, and of the four products of two such sums three count.
 Tensor cores truncate what they accumulate, 8 numbers at a time: long sums add few such products where sums are rounded.
@@ -8,16 +8,11 @@ import triton
 import triton.language as tl
 
 GROUP = 8  # states whose real parts are followed by their imaginary parts: a thread gets a row of the one and the other
-ENTRIES = 256  # that a program writes of a table
 
 
 def parts(states: int) -> int:
     """Rows of a table: real and imaginary parts of states in whole groups."""
     return -(-states // GROUP) * 2 * GROUP
-
-
-def blocks(entries: int) -> int:
-    return -(-entries // ENTRIES)
 
 
 @triton.jit
@@ -30,26 +25,6 @@ def rounded(x):
 def parts_of(index):
     """The state and the part, 0 or 1, that stand at an index of a table."""
     return index // 16 * 8 + index % 8, index // 8 % 2
-
-
-@triton.jit(do_not_specialize=["state_stride", "channel_stride", "real", "imaginary", "channels", "states"])
-def table(source, result, state_stride, channel_stride, real, imaginary, channels, states,
-          BY_STATE: tl.constexpr, BLOCK: tl.constexpr):  # fmt: skip
-    """A complex matrix as `response` multiplies by it: its parts times `real` and `imaginary`, each as the sum of two
-    numbers of 11 bits, (2, parts, channels) if BY_STATE, else (2, channels, parts)."""
-    parts = (states + 7) // 8 * 16
-    size = channels * parts
-    entry = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    if BY_STATE:
-        index, channel = entry // channels, entry % channels
-    else:
-        index, channel = entry % parts, entry // parts
-    state, part = parts_of(index)
-    place = source + 2 * (state * state_stride + channel * channel_stride) + part
-    x = tl.load(place, mask=(entry < size) & (state < states), other=0.0) * tl.where(part == 0, real, imaginary)
-    high = rounded(x)
-    tl.store(result + entry, high, mask=entry < size)
-    tl.store(result + size + entry, rounded(x - high), mask=entry < size)
 
 
 @triton.jit

@@ -26,22 +26,10 @@ def store_pair(ptr, index, re, im, inside):
 
 
 @triton.jit
-def powers(fr, fi, EXPONENT: tl.constexpr):
-    """λ^EXPONENT, and that to the power of LANES, each rounded once."""
-    wr, wi = power(fr.to(tl.float64), fi.to(tl.float64), EXPONENT, False)
-    vr, vi = power(wr, wi, LANES, False)
-    return wr.to(tl.float32), wi.to(tl.float32), vr.to(tl.float32), vi.to(tl.float32)
-
-
-@triton.jit(do_not_specialize=["states"])
-def decays(decay, states, result, EXPONENT: tl.constexpr, BLOCK: tl.constexpr):
-    """λ's `powers`, (2, states)."""
-    state = tl.program_id(0) * BLOCK + tl.arange(0, BLOCK)
-    inside = state < states
-    fr, fi = pair(decay, state, inside)
-    pr, pi, wr, wi = powers(fr, fi, EXPONENT)
-    store_pair(result, state, pr, pi, inside)
-    store_pair(result, states + state, wr, wi, inside)
+def rounded_power(fr, fi, STEPS: tl.constexpr):
+    """λ^STEPS, rounded once."""
+    wr, wi = power(fr.to(tl.float64), fi.to(tl.float64), STEPS, False)
+    return wr.to(tl.float32), wi.to(tl.float32)
 
 
 @triton.jit

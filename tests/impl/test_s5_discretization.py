@@ -1,4 +1,4 @@
-"""The Triton kernel of (e^z − 1)/z in Triton's interpreter, and its derivatives of every mode."""
+"""The Triton kernel of a held input in Triton's interpreter, and its derivatives of every mode."""
 
 import os
 import subprocess
@@ -12,10 +12,10 @@ PRELUDE = """
 import tests.impl.bounds
 import itertools, torch
 from impl.torch import s5_discretization as discretization
-from impl.torch.cuda.s5_discretization import exponential_quotient
-plain = discretization._exponential_quotient
-def fast(z):
-    return exponential_quotient(plain, z)
+from impl.torch.cuda.s5_discretization import held
+plain = discretization._plainly_held
+def fast(eigenvalues, step):
+    return held(plain, eigenvalues, step)
 """
 
 JUDGED = """
@@ -24,7 +24,7 @@ from properties.inputs import s5 as drawn
 from properties.inputs.s5 import REAL_PARTS, STEPS, Bucket
 from properties.laws.universal import adjointness, gradients_agree, values_agree
 from properties.systems.s5 import KERNELS
-discretization._quotient = fast
+discretization._held = fast
 (discretize,) = (kernel for kernel in KERNELS if kernel.name == "s5.discretize")
 for kinds, dtype in itertools.product(itertools.product(REAL_PARTS, ("drawn",), STEPS), ("float32", "float64")):
     implementation = list(shipped(discretize, "torch", "cpu", (dtype,)))[0]
@@ -35,18 +35,19 @@ for kinds, dtype in itertools.product(itertools.product(REAL_PARTS, ("drawn",), 
 
 MODES = """
 random = torch.Generator().manual_seed(0)
-z = torch.randn(5, generator=random, dtype=torch.complex128).requires_grad_()
-assert torch.autograd.gradcheck(fast, z, check_forward_ad=True, check_batched_grad=True)
-assert torch.autograd.gradgradcheck(fast, z)
-torch.testing.assert_close(torch.vmap(fast)(z), plain(z))
-origin = torch.zeros(1, dtype=torch.complex128, requires_grad=True)
-(slope,) = torch.autograd.grad(fast(origin).real.sum(), origin)
-assert (fast(origin).item(), slope.item()) == (1, 1 / 2)  # exactly
+arrays = [torch.randn(5, generator=random, dtype=dtype).requires_grad_() for dtype in (torch.complex128, torch.float64)]
+assert torch.autograd.gradcheck(fast, arrays, check_forward_ad=True, check_batched_grad=True)
+assert torch.autograd.gradgradcheck(fast, arrays)
+torch.testing.assert_close(torch.vmap(fast)(*arrays), plain(*arrays))
+origin, step = torch.zeros(1, dtype=torch.complex128, requires_grad=True), torch.tensor([0.25], dtype=torch.float64)
+decay, gain = fast(origin, step)
+(slope,) = torch.autograd.grad(gain.real.sum(), origin)
+assert (decay.item(), gain.item(), slope.item()) == (1, 1 / 4, 1 / 32)  # exactly: Δ, and half of Δ²
 """
 
 
 @pytest.mark.parametrize("program", [JUDGED, MODES], ids=["gauge", "modes"])
-def test_the_quotient_and_its_derivatives(program):
+def test_the_factors_and_their_derivatives(program):
     environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": os.getcwd()}
     done = subprocess.run([sys.executable, "-c", PRELUDE + program], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

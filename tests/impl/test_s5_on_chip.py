@@ -1,4 +1,5 @@
-"""The Triton kernels that keep the states of a layer on chip, in Triton's interpreter: small sizes, and no GPU."""
+"""The Triton kernels that keep the states of a layer on chip, in Triton's interpreter, where sizes are small, and on
+a GPU over long sequences."""
 
 import os
 import subprocess
@@ -6,7 +7,16 @@ import sys
 
 import pytest
 
+torch = pytest.importorskip("torch")
 pytest.importorskip("triton", reason="triton is not installed")
+
+from impl.triton import s5_layer as kernels  # noqa: E402
+from impl.triton.s5_slabs import LANES  # noqa: E402
+from properties.catalogue import shipped  # noqa: E402
+from properties.inputs import s5 as drawn  # noqa: E402
+from properties.inputs.s5 import Bucket  # noqa: E402
+from properties.laws.universal import gradients_agree, values_agree  # noqa: E402
+from properties.systems.s5 import KERNELS  # noqa: E402
 
 JUDGED = """
 import tests.impl.bounds
@@ -23,7 +33,7 @@ from properties.systems.s5 import KERNELS
 impl.torch.s5._on_chip = lambda *arrays: fast.fits(*arrays)
 # Tiles of two slabs and windows of two tiles: 260 times pass through every way in which they meet.
 ordinary = kernels.plan
-def small(channels, states, *, gradient):
+def small(rows, channels, states, *, gradient):
     return kernels.Plan(1 if gradient else 2, 32, 32, 16, 2, 4, 1, False)
 kernels.Plan.passes = lambda plan: ((True, False), (False, True))
 
@@ -47,7 +57,8 @@ from torch.autograd import forward_ad
 from impl.torch.cuda import s5_layer as fast
 from impl.torch.s5 import through_memory
 random = torch.Generator().manual_seed(0)
-shapes = {"decay": (3,), "discrete": (3, 2), "read": (2, 3), "through": (2,), "u": (1, 5, 2), "initial": (1, 3)}
+shapes = {"decay": (3,), "gain": (3,), "input": (3, 2)}
+shapes |= {"read": (2, 3), "through": (2,), "u": (1, 5, 2), "initial": (1, 3)}
 def drawn():
     real = ("through", "u")
     return [torch.randn(shape, generator=random, dtype=torch.float32 if name in real else torch.complex64)
@@ -66,3 +77,14 @@ def test_the_layer_and_its_derivatives(program):
     environment = {**os.environ, "TRITON_INTERPRET": "1", "PYTHONPATH": os.getcwd()}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+@pytest.mark.parametrize("law", [values_agree, gradients_agree], ids=str)
+def test_what_a_single_row_looks_back_on_over_several_windows(law):
+    (apply,) = (kernel for kernel in KERNELS if kernel.name == "s5.apply")
+    (implementation,) = shipped(apply, "torch", "cuda", ("float32",))
+    plan = kernels.plan(1, 1, 1, gradient=False)
+    times = 2 * plan.WINDOW * plan.lane() * LANES.value + 1
+    kinds = ("damped", "drawn", "usual", "normal", "normal", "from a state")
+    law(implementation, drawn.make(Bucket(times, 1, 1), drawn.fill_layer, kinds, 0, 0, "float32"))
