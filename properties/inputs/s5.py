@@ -64,7 +64,7 @@ RUNS = (
     Bucket(5, 8, batch=(2, 1), initial=(3,), varying=(2, 3)),
     Bucket(17, 3, batch=(2,), complex_decay=False),
     Bucket(64, 2, varying=()),
-    Bucket(100, 1),
+    Bucket(300, 1),
 )
 LAYERS = (
     Bucket(5, 3, 2),
@@ -74,7 +74,7 @@ LAYERS = (
     Bucket(17, 4, 1, options=FULL),
     Bucket(5, 40, 34, batch=(3,)),
     Bucket(64, 1, 2, initial=(2,)),
-    Bucket(1100, 2, 1),
+    Bucket(1100, 2, 1, batch=(4,)),
 )
 SETS = (
     Bucket(states=3, channels=2),
