@@ -80,9 +80,10 @@ def states_in_memory(
 ):  # fmt: skip
     """The layer by way of an array of all states: the library's product, the scan, the library's product."""
     from impl.torch import s5
+    from impl.torch.s5_discretization import factors
 
-    decay, discrete = s5.discretize(eigenvalues, input_matrix, step, method=method)
-    return s5.through_memory(decay, discrete, output_matrix, feedthrough, u, initial, pairs)
+    system = *factors(eigenvalues, step, method), input_matrix, output_matrix, feedthrough
+    return s5.through_memory(*system, u, initial, pairs)
 
 
 def _filtered(shape: Shape, memory: int) -> str:
@@ -137,7 +138,6 @@ JOBS = (
                 "tests.benchmarks.s5:states_in_memory",
                 directions=(FORWARD, BOTH),
                 library=False,
-                devices=("cuda",),
             ),
             Peer("s5-pytorch", "torch", "impl.libraries.s5:s5_pytorch", requires="s5"),
         ),
