@@ -148,9 +148,13 @@ def _fused() -> ModuleType:
 
 def _driven(discrete: Tensor, u: Tensor) -> Tensor:
     """B̄ u as one real product: real and imaginary parts are neighbouring columns."""
-    pairs = torch.view_as_real(discrete.to(discrete.dtype.to_complex()).resolve_conj())
+    whole = discrete if discrete.is_complex() else torch.complex(discrete, torch.zeros_like(discrete))
+    pairs = torch.view_as_real(whole.resolve_conj())
     states = u @ pairs.transpose(0, 1).flatten(1)
-    return torch.view_as_complex(states.unflatten(-1, pairs.shape[::2]))
+    parts = states.view(*states.shape[:-1], discrete.shape[0], 2)
+    if torch.compiler.is_compiling():  # from graph to graph goes no complex view of real numbers
+        return torch.complex(*parts.unbind(-1))
+    return torch.view_as_complex(parts)
 
 
 def _read_out(output_matrix: Tensor, states: Tensor, pairs: str) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from impl.torch.chunked import s5_sums
+from impl.torch.chunked.unrecorded import unrecorded
 
 # Chunks have these many times, and chunks of chunks these many chunks, whatever T is.
 CHUNK = 20
@@ -33,7 +34,7 @@ def scan(decay: Tensor, drive: Tensor, initial: Tensor | None, reverse: bool = F
         if states is not None:
             return states
     states = _padded(drive, length, reverse)
-    with torch.inference_mode():  # the array was made outside, and its many views cost less here
+    with unrecorded():  # the array was made outside, and its many views cost less here
         near = _run(states, decay, decay, initial, reverse, length)
     return _kept(states, times, reverse) if near else _far_reaching(decay, drive, initial, reverse)
 

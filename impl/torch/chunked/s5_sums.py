@@ -5,6 +5,8 @@ import cmath
 import torch
 from torch import Tensor
 
+from impl.torch.chunked.unrecorded import unrecorded
+
 FEW = 2**15  # states; of more, or of more chunks, the rows of `s5.py` take less time (measured on a CPU)
 CHUNKS = 16
 LENGTH = 2**7  # times of a chunk, at most
@@ -29,7 +31,7 @@ def scan(decay: Tensor, drive: Tensor, initial: Tensor, reverse: bool = False) -
     length = -(-times // chunks)
     if chunks > CHUNKS or not _near_one(decay, length):
         return None
-    with torch.inference_mode():  # cheaper; what the last operation gives, outside, may be kept for a gradient
+    with unrecorded():  # cheaper; what the last operation gives, outside, may be kept for a gradient
         powers = decay.expand(length, -1).cumprod(0)  # multiplied up in double precision, each rounded once
         delayed = [initial.unsqueeze(1), (drive.flip(1) if reverse else drive).narrow(1, 0, times - 1)]
         if times % length:
