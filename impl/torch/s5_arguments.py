@@ -73,10 +73,9 @@ def check_scan(decay: Tensor, drive: Tensor, initial: Tensor) -> torch.Size:
     """The batch shape."""
     shape, own, start = drive.shape, decay.shape, initial.shape
     require("drive", len(shape) > 1, "(…, T, P)", drive)
-    if own != shape[-1:]:
-        require("decay", own[-2:] == shape[-2:], f"({shape[-1]}) or (…, {shape[-2]}, {shape[-1]})", decay)
-    if start[-1:] != shape[-1:]:
-        require("initial", False, f"(…, {shape[-1]})", initial)
+    fits = own == shape[-1:] or own[-2:] == shape[-2:]
+    require("decay", fits, f"({shape[-1]}) or (…, {shape[-2]}, {shape[-1]})", decay)
+    require("initial", start[-1:] == shape[-1:], f"(…, {shape[-1]})", initial)
     return joined("initial", joined("decay", shape[:-2], own[:-2]), start[:-1])
 
 
